@@ -14,9 +14,6 @@ use ringbuf::traits::{Consumer, Observer, Producer, Split};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 
 /// One sample of every channel at one instant, as in ALSA; a slice of frames is interleaved without a copy.
-///
-/// Channel 0 is the microphone or the reply. A second channel could carry what the speaker played at that instant,
-/// for echo cancellation.
 pub type Frame<const CHANNELS: usize> = [i16; CHANNELS];
 
 /// Creates a lane that holds up to `capacity` frames.

@@ -17,7 +17,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mynah::audio::{self, AlsaDevices, AudioError, AudioIo, DeviceCanceller, StreamFormat, WavDevices};
+use mynah::audio::{
+    self, AlsaDevices, AudioError, AudioIo, CaptureLayout, DeviceCanceller, ReferenceSink, ReferenceUpload,
+    StreamFormat, WavDevices,
+};
 use mynah::background::{self, Background};
 use mynah::board::{Board, PrintedLines};
 use mynah::config::{
@@ -44,6 +47,10 @@ static ALLOCATOR: ZeroAlloc<std::alloc::System> = ZeroAlloc(std::alloc::System);
 /// What happens to the mode open if nothing shows a live microphone.
 const UNSEEN: &str = "this board has no light that would show a live microphone, so the mode is tap: press to talk; to have \
     it live all the time, add a [[light]], or set --no-light, or no_light = true in your settings";
+
+/// What happens to `echo_cancellation = "client"` where nothing is known of what is played when.
+const NO_REFERENCE: &str = "WAV files do not show what is played when, so the service removes the echo with its own sound, as \
+    with echo_cancellation = \"server\"; without --speech and --speaker-file it gets this device's";
 
 /// Signals that end the program.
 const EXIT_SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
@@ -124,7 +131,7 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
         log::warn!("{warning}");
     }
     let requested = config.talk.mode;
-    let session_config = session_config(&config);
+    let mut session_config = session_config(&config);
     let origins = origins(&config);
     let latching = requested == Mode::Hold;
     let signals = signals(&EXIT_SIGNALS).map_err(StartError::Fatal)?;
@@ -176,6 +183,12 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
             });
         }
     };
+    if session_config.echo_cancellation == Some(EchoCancellation::Client)
+        && audio.capture_layout() != CaptureLayout::WithReference
+    {
+        log::warn!("{NO_REFERENCE}");
+        session_config.echo_cancellation = Some(EchoCancellation::Server);
+    }
     // Only now: a missing device is waited for, whatever the mode.
     let mode = mode.map_err(|reason| StartError::Fatal(reason.into()))?;
     if mode != requested {
@@ -236,14 +249,7 @@ fn open_audio(
         audio::open_wav(WavDevices { microphone: speech, speaker: speaker_file, speed: 1 }, format)?
     } else {
         let cards = AlsaDevices { microphone, speaker, controls, unplugged };
-        if echo == Some(EchoCancellation::Device) {
-            let (canceller, status) = DeviceCanceller::new();
-            let mut opened = audio::open_alsa_with_reference(cards, format, Box::new(canceller))?;
-            opened.watch_echo(status);
-            opened
-        } else {
-            audio::open_alsa(cards, format)?
-        }
+        open_cards(cards, format, echo)?
     };
     for control in opened.failed_controls() {
         log::warn!("{control}");
@@ -260,6 +266,30 @@ fn open_audio(
     for params in opened.granted() {
         log::info!("{params}");
     }
+    Ok(opened)
+}
+
+/// Opens the sound cards, with a reference if the echo cancellation needs one.
+fn open_cards(
+    cards: AlsaDevices,
+    format: StreamFormat,
+    echo: Option<EchoCancellation>,
+) -> Result<AudioIo, AudioError> {
+    let (sink, status, layout): (Box<dyn ReferenceSink>, _, _) = match echo {
+        Some(EchoCancellation::Device) => {
+            let (canceller, status) = DeviceCanceller::new();
+            (Box::new(canceller), status, CaptureLayout::Microphone)
+        }
+        Some(EchoCancellation::Client) => {
+            let (upload, status) = ReferenceUpload::new();
+            (Box::new(upload), status, CaptureLayout::WithReference)
+        }
+        Some(EchoCancellation::Server | EchoCancellation::Off) | None => {
+            return audio::open_alsa(cards, format);
+        }
+    };
+    let mut opened = audio::open_alsa_with_reference(cards, StreamFormat { layout, ..format }, sink)?;
+    opened.watch_echo(status);
     Ok(opened)
 }
 

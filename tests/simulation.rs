@@ -40,6 +40,16 @@ fn a_microphone_that_is_kept_open_is_sent_only_when_wanted_and_closed_when_muted
 }
 
 #[test]
+fn a_session_gets_the_devices_reference_if_it_takes_it_and_the_microphone_otherwise() {
+    let fresh = RandomState::new().build_hasher().finish() >> 16;
+    for seed in (1..=4).chain([fresh]) {
+        let run = simulate(&scenario_for(seed, "client-reference").unwrap(), None);
+        assert_eq!(run.violation, None, "--seed {seed} --kind client-reference");
+        assert!(run.replies > 0, "--seed {seed} --kind client-reference");
+    }
+}
+
+#[test]
 fn the_quirks_of_services_cost_no_word_and_no_history() {
     let fresh = RandomState::new().build_hasher().finish() >> 16;
     for seed in (1..=3).chain([fresh]) {

@@ -56,6 +56,15 @@ impl EchoStatus {
         faults.into_iter().find(|fault| *fault as u8 + 1 == self.fault.load(Ordering::Relaxed))
     }
 
+    /// Records how well it is known what was played when.
+    pub(super) fn record_alignment(&self, alignment: Alignment) {
+        let fault = match alignment {
+            Alignment::Waiting | Alignment::Aligned => 0,
+            Alignment::Unaligned(fault) => fault as u8 + 1,
+        };
+        self.fault.store(fault, Ordering::Relaxed);
+    }
+
     /// Returns by how much the echo was lowered lately, in decibels.
     #[must_use]
     pub fn erle_db(&self) -> f32 {
@@ -183,11 +192,7 @@ impl ReferenceSink for DeviceCanceller {
     }
 
     fn block(&mut self, captured: &mut [CaptureFrame], reference: ReferenceBlock<'_>) {
-        let fault = match reference.alignment {
-            Alignment::Waiting | Alignment::Aligned => 0,
-            Alignment::Unaligned(fault) => fault as u8 + 1,
-        };
-        self.status.fault.store(fault, Ordering::Relaxed);
+        self.status.record_alignment(reference.alignment);
         if self.are_whole && captured.len().is_multiple_of(FRAME) {
             let (frames, played) =
                 (captured.as_chunks_mut::<FRAME>().0, reference.samples.as_chunks::<FRAME>().0);

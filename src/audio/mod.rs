@@ -14,6 +14,7 @@ mod handles;
 mod health;
 mod monitor;
 mod reference;
+mod reference_upload;
 mod rt;
 mod wav;
 mod wav_reader;
@@ -60,6 +61,7 @@ pub use reference::interpolator::SincInterpolator;
 pub use reference::ring::{
     ReadFault, ReferenceReader, ReferenceWriter, StreamState, reference_ring, ring_bytes,
 };
+pub use reference_upload::ReferenceUpload;
 pub use rt::capture::{Capture, CaptureDevice};
 pub use rt::counters::{Counter, Counters, Peak};
 pub use rt::device::{AudioDevice, Wait, Woken};
@@ -74,9 +76,9 @@ use handles::{CaptureShared, PlaybackShared};
 use rt::privileges::DeniedPrivilege;
 use rt::threads::{AudioThreads, new_eventfd};
 
-/// Channels of a capture frame: the microphone. A second one could carry what the speaker played at that instant.
+/// Channels of the microphone.
 pub const CAPTURE_CHANNELS: usize = 1;
-/// One captured sample per channel, signed 16 bits.
+/// One captured sample, signed 16 bits.
 pub type CaptureFrame = Frame<CAPTURE_CHANNELS>;
 /// One mono sample for the speaker, signed 16 bits.
 pub type PlaybackFrame = Frame<1>;
@@ -92,6 +94,28 @@ pub const PLAYBACK_LANE_S: usize = 2;
 /// new receipts are dropped and counted.
 pub const RECEIPTS: usize = 16;
 
+/// What the capture lane holds of each instant. All that is in the lane is in one layout, so that whole instants are
+/// written and read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CaptureLayout {
+    /// The microphone's sample.
+    #[default]
+    Microphone,
+    /// Two samples in a row: the microphone's, and what the speaker played at that instant.
+    WithReference,
+}
+
+impl CaptureLayout {
+    /// Returns the samples of one instant.
+    #[must_use]
+    pub const fn samples(self) -> usize {
+        match self {
+            Self::Microphone => 1,
+            Self::WithReference => 2,
+        }
+    }
+}
+
 /// The rates, period and queue of the audio in the lanes. A device of another rate uses the same durations in its
 /// own frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +124,8 @@ pub struct StreamFormat {
     pub rate_hz: u32,
     /// The rate of the capture lane.
     pub capture_hz: u32,
+    /// What the capture lane holds.
+    pub layout: CaptureLayout,
     pub period_frames: usize,
     /// Frames kept in the speaker's buffer: the latency of a reply, and how late the thread may wake.
     pub queue_frames: usize,
@@ -108,18 +134,25 @@ pub struct StreamFormat {
 impl Default for StreamFormat {
     /// Returns the format of Voice Live, 24 kHz, in periods of 10 ms with two of them queued.
     fn default() -> StreamFormat {
-        StreamFormat { rate_hz: 24_000, capture_hz: 24_000, period_frames: 240, queue_frames: 480 }
+        StreamFormat {
+            rate_hz: 24_000,
+            capture_hz: 24_000,
+            layout: CaptureLayout::Microphone,
+            period_frames: 240,
+            queue_frames: 480,
+        }
     }
 }
 
 impl StreamFormat {
     /// Returns the same durations in frames of the capture lane.
     fn of_capture(self) -> StreamFormat {
-        let StreamFormat { rate_hz, capture_hz, period_frames, queue_frames } = self;
+        let StreamFormat { rate_hz, capture_hz, layout, period_frames, queue_frames } = self;
         let scaled = |frames: usize| frames * capture_hz as usize / rate_hz.max(1) as usize;
         StreamFormat {
             rate_hz: capture_hz,
             capture_hz,
+            layout,
             period_frames: scaled(period_frames),
             queue_frames: scaled(queue_frames),
         }
@@ -135,11 +168,12 @@ pub struct AudioIo {
     counters: Arc<Counters>,
     wake: Arc<EventFd>,
     capture_hz: u32,
+    layout: CaptureLayout,
     granted: Vec<GrantedParams>,
     failed_controls: Vec<AudioError>,
     device_warnings: Vec<String>,
     denied: Vec<DeniedPrivilege>,
-    /// What the canceller of this device does, if there is one.
+    /// What the canceller of this device does, or the upload of its reference, if there is one.
     echo: Option<Arc<EchoStatus>>,
     input_ended: Arc<AtomicBool>,
     input_warning: Option<String>,
@@ -160,6 +194,12 @@ impl AudioIo {
         self.capture_hz
     }
 
+    /// Returns what the capture lane holds of each instant.
+    #[must_use]
+    pub fn capture_layout(&self) -> CaptureLayout {
+        self.layout
+    }
+
     /// Returns which devices are disconnected or deliver no usable audio. The descriptor wakes the session after each
     /// change.
     #[must_use]
@@ -172,12 +212,12 @@ impl AudioIo {
         }
     }
 
-    /// Sets what the canceller does that was given to [`open_alsa_with_reference`].
+    /// Sets what the canceller or the upload does that was given to [`open_alsa_with_reference`].
     pub fn watch_echo(&mut self, status: Arc<EchoStatus>) {
         self.echo = Some(status);
     }
 
-    /// Returns what the canceller of this device does, if there is one.
+    /// Returns what the canceller of this device does, or the upload of its reference, if there is one.
     #[must_use]
     pub fn echo_status(&self) -> Option<&EchoStatus> {
         self.echo.as_deref()
@@ -292,7 +332,8 @@ impl AudioEndpoints {
         playback_chain: PlaybackChain,
         one_thread: bool,
     ) -> Result<AudioEndpoints, AudioError> {
-        let (capture_writer, capture_reader) = lane(format.capture_hz as usize * CAPTURE_LANE_S);
+        let (capture_writer, capture_reader) =
+            lane(format.capture_hz as usize * CAPTURE_LANE_S * format.layout.samples());
         let (playback_writer, playback_reader) = lane(format.rate_hz as usize * PLAYBACK_LANE_S);
         let (receipt_producer, receipt_consumer) = HeapRb::new(RECEIPTS).split();
         let counters = Arc::new(Counters::default());
@@ -316,6 +357,7 @@ impl AudioEndpoints {
             counters: Arc::clone(&counters),
             wake: Arc::clone(&wake),
             capture_hz: format.capture_hz,
+            layout: format.layout,
             granted: Vec::new(),
             failed_controls: Vec::new(),
             device_warnings: Vec::new(),
@@ -325,7 +367,8 @@ impl AudioEndpoints {
             input_warning: None,
             threads: AudioThreads::new(wake),
         };
-        let capture = Capture::new(capture_chain, capture_writer, capture_shared, Arc::clone(&counters));
+        let counted = Arc::clone(&counters);
+        let capture = Capture::new(capture_chain, format.layout, capture_writer, capture_shared, counted);
         let playback = Playback::new(
             format,
             playback_chain,

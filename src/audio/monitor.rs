@@ -2,7 +2,6 @@
 //!
 //! It compares counters and times and returns what has changed. It recovers nothing, and decides nothing that follows.
 
-use super::AudioIo;
 use super::device_canceller::EchoStatus;
 use super::error::{DeviceLost, Direction};
 use super::health::dead_input::DeadInput;
@@ -10,6 +9,7 @@ use super::health::hung_thread::HungThread;
 use super::health::xrun_burst::{Transition, XrunBurst};
 use super::reference::clock_map::StampFault;
 use super::rt::reconnect::MissingDevices;
+use super::{AudioIo, CaptureLayout};
 use crate::model::Time;
 
 /// The most changes of one update: every device, the input, the reference, and both detectors of both directions.
@@ -21,6 +21,8 @@ pub struct AudioMonitor {
     missing: MissingDevices,
     /// Why the echo could not be removed at the last update.
     echo_fault: Option<StampFault>,
+    /// Whether it was told that the reference cannot be uploaded.
+    is_reference_lost: bool,
     /// Capture, then playback.
     xrun_bursts: [XrunBurst; 2],
     /// Capture, then playback.
@@ -39,6 +41,8 @@ pub enum AudioChange {
     EchoRemains(StampFault),
     /// It is removed again.
     EchoRemoved,
+    /// The service's canceller gets silence for a reference, because it is not known what was played when. Told once.
+    ReferenceLost(StampFault),
     XrunBurst(Direction, Transition),
     ThreadHangs(Direction),
     ThreadResponds(Direction),
@@ -76,10 +80,16 @@ impl AudioMonitor {
             (None, None) | (Some(_), Some(_)) => {}
         }
         let fault = audio.echo_status().and_then(EchoStatus::fault);
-        match (std::mem::replace(&mut self.echo_fault, fault), fault) {
-            (None, Some(fault)) => add(AudioChange::EchoRemains(fault)),
-            (Some(_), None) => add(AudioChange::EchoRemoved),
-            (None, None) | (Some(_), Some(_)) => {}
+        match (audio.capture_layout(), std::mem::replace(&mut self.echo_fault, fault), fault) {
+            (CaptureLayout::Microphone, None, Some(fault)) => add(AudioChange::EchoRemains(fault)),
+            (CaptureLayout::Microphone, Some(_), None) => add(AudioChange::EchoRemoved),
+            (CaptureLayout::WithReference, _, Some(fault)) if !self.is_reference_lost => {
+                self.is_reference_lost = true;
+                add(AudioChange::ReferenceLost(fault));
+            }
+            (CaptureLayout::Microphone, None, None)
+            | (CaptureLayout::Microphone, Some(_), Some(_))
+            | (CaptureLayout::WithReference, _, _) => {}
         }
         let counters = audio.counters();
         // A thread without its device, or with a closed one, has no work, so it cannot hang in it.
@@ -139,6 +149,10 @@ impl AudioChange {
                 "the speaker's echo is not removed: {fault}; set echo_cancellation = \"server\", or use another card"
             ),
             Self::EchoRemoved => "the speaker's echo is removed again".to_owned(),
+            Self::ReferenceLost(fault) => format!(
+                "what the speaker plays cannot be sent to the service's echo cancellation: {fault}; the service uses its \
+                 own sound from now on, as with echo_cancellation = \"server\": set that, or use another card"
+            ),
             Self::XrunBurst(direction, transition) => transition.message(direction),
             Self::ThreadHangs(direction) => HungThread::message(direction, true),
             Self::ThreadResponds(direction) => HungThread::message(direction, false),
@@ -195,6 +209,30 @@ mod tests {
         ] {
             let reference = ReferenceBlock { samples: &[], is_audible: false, alignment, position: None };
             canceller.block(&mut [], reference);
+            assert_eq!(monitor.update(&audio, true, Time::ZERO), expected);
+        }
+    }
+
+    #[test]
+    fn a_reference_that_cannot_be_uploaded_is_told_once() {
+        use crate::audio::{Alignment, ReferenceBlock, ReferenceSink, ReferenceUpload};
+        let format = StreamFormat { layout: CaptureLayout::WithReference, ..StreamFormat::default() };
+        let (mut audio, ..) = steps(format).unwrap();
+        let (mut upload, status) = ReferenceUpload::new();
+        audio.watch_echo(status);
+        let mut monitor = AudioMonitor::default();
+        let unaligned = Alignment::Unaligned(StampFault::Still);
+        for (alignment, expected) in [
+            (Alignment::Waiting, &[][..]),
+            (unaligned, &[AudioChange::ReferenceLost(StampFault::Still)]),
+            (Alignment::Aligned, &[]),
+            // The service has its own reference by now.
+            (unaligned, &[]),
+        ] {
+            upload.block(
+                &mut [],
+                ReferenceBlock { samples: &[], is_audible: false, alignment, position: None },
+            );
             assert_eq!(monitor.update(&audio, true, Time::ZERO), expected);
         }
     }

@@ -82,7 +82,7 @@ pub(super) fn fit(values: &mut Values, endpoint: &Endpoint, service: &mut Servic
         fit.refuse(Key::NoiseReduction, "it has near_field, far_field and off");
         service.noise_reduction = Choice::Off;
     }
-    if service.echo_cancellation == Some(EchoCancellation::Server) {
+    if matches!(service.echo_cancellation, Some(EchoCancellation::Server | EchoCancellation::Client)) {
         fit.refuse(Key::EchoCancellation, "it has device and off");
         service.echo_cancellation = Some(EchoCancellation::Off);
     }

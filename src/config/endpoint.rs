@@ -24,6 +24,11 @@ const PATH: &str = "/voice-live/realtime";
 /// The query key of the conversation with an agent that is to be resumed.
 const CONVERSATION: &str = "conversation-id";
 
+/// The query key of the features that are not on by themselves, and the one that takes a reference for the echo
+/// cancellation.
+const FEATURES: &str = "features";
+const CLIENT_REFERENCE: &str = "client_ec_reference:true";
+
 /// The query keys that carry a secret.
 const SECRET_KEYS: &[&str] = &["api-key", "authorization", "agent-access-token", "access_token"];
 
@@ -123,6 +128,23 @@ impl Endpoint {
     #[must_use]
     pub fn has_conversation(&self) -> bool {
         self.query(CONVERSATION).is_some()
+    }
+
+    /// Returns the address at which the service takes a reference for its echo cancellation (protocol §8.4). Features that
+    /// the query names already are left as they are.
+    #[must_use]
+    pub fn requesting_reference(&self) -> Self {
+        let mut endpoint = self.clone();
+        if self.query(FEATURES).is_none() {
+            let before = if self.path_and_query.contains('?') { '&' } else { '?' };
+            endpoint.path_and_query.extend([
+                before.encode_utf8(&mut [0; 4]),
+                FEATURES,
+                "=",
+                CLIENT_REFERENCE,
+            ]);
+        }
+        endpoint
     }
 
     /// Returns the address at which the agent resumes the conversation `id`, in place of one that the query selects.

@@ -44,7 +44,7 @@ impl Keyword for Option<bool> {
 
 impl Keyword for EchoCancellation {
     const ALL: &'static [(&'static str, Self)] =
-        &[("server", Self::Server), ("device", Self::Device), ("off", Self::Off)];
+        &[("server", Self::Server), ("client", Self::Client), ("device", Self::Device), ("off", Self::Off)];
 }
 
 /// Transcription models, under the names that the service uses.

@@ -270,7 +270,7 @@ pub(super) const ROWS: &[KeyRow] = &[
     row(Key::TapQuietS, "tap_quiet_s", ValueKind::Seconds, HelpGroup::Talking, "in tap mode, the seconds of silence that end a conversation").default("8"),
     row(Key::TurnDetection, "turn_detection", ValueKind::OneOf("KIND", names::<TurnDetection>), HelpGroup::Talking, "how the service detects turns; if not set, azure_semantic_vad, or the multilingual one if language is not English").env("AZURE_VOICELIVE_TURN_DETECTION").at("turn", "detection"),
     row(Key::NoiseReduction, "noise_reduction", ValueKind::OneOf("KIND", names::<Option<NoiseReduction>>), HelpGroup::Talking, "noise reduction by the service").default("azure_deep_noise_suppression").env("AZURE_VOICELIVE_NOISE_REDUCTION").at("hearing", "noise_reduction"),
-    row(Key::EchoCancellation, "echo_cancellation", ValueKind::OneOf("KIND", names::<EchoCancellation>), HelpGroup::Talking, "who removes the speaker's echo: the service, or this device (new, and needs a card with timestamps)").default("server").env("AZURE_VOICELIVE_ECHO_CANCELLATION").at("hearing", "echo_cancellation"),
+    row(Key::EchoCancellation, "echo_cancellation", ValueKind::OneOf("KIND", names::<EchoCancellation>), HelpGroup::Talking, "who removes the speaker's echo; client and device need a card with timestamps, and no real board has run them yet").default("server").env("AZURE_VOICELIVE_ECHO_CANCELLATION").at("hearing", "echo_cancellation"),
     row(Key::Transcription, "transcription", ValueKind::OneOf("MODEL", names::<Option<&'static str>>), HelpGroup::Talking, "the model that transcribes your words; if not set, the one that fits the model").env("AZURE_VOICELIVE_TRANSCRIPTION").at("hearing", "transcription"),
     row(Key::EndOfUtterance, "end_of_utterance", ValueKind::OneOf("WHEN", names::<Option<bool>>), HelpGroup::Talking, "also detect the end of a turn from the words; auto does if it fits the model").default("auto").env("AZURE_VOICELIVE_END_OF_UTTERANCE").at("turn", "end_of_utterance"),
     row(Key::Language, "language", ValueKind::List("TAGS"), HelpGroup::Talking, "the language of your words, such as en or de-DE,fr").env("AZURE_VOICELIVE_LANGUAGE").at("hearing", "language"),
@@ -458,7 +458,7 @@ const SYNONYMS: [(&str, &[&str]); 9] = [
     ("never", &["off", "none", "false", "no"]),
     ("off", &["none", "false", "disabled", "no", "null", "disable"]),
     ("server", &["on", "true", "yes", "server_echo_cancellation"]),
-    ("device", &["local", "client", "aec"]),
+    ("device", &["local", "aec"]),
     ("azure_deep_noise_suppression", &["on", "true", "yes"]),
 ];
 

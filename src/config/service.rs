@@ -55,7 +55,7 @@ pub(super) fn read(values: &mut Values) -> ServiceConfig {
         transcription_options: options,
         reply,
         input_rate_hz,
-        extra: session_options::extra(values, !is_hold),
+        extra: session_options::extra(values, !is_hold, echo_cancellation),
         agent,
         target,
         model,

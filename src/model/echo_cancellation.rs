@@ -6,6 +6,8 @@ pub enum EchoCancellation {
     Off,
     /// This device removes it before anything is sent.
     Device,
-    /// The service removes the echo of its replies.
+    /// The service removes the echo of its replies, with its own sound as the reference.
     Server,
+    /// The service removes it, with what this device says that its speaker plays.
+    Client,
 }

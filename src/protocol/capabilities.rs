@@ -35,6 +35,8 @@ pub struct Capabilities {
     /// Paths in the session, such as `audio.input.noise_reduction`.
     fields: Vec<String>,
     push_to_talk: PushToTalk,
+    /// It is not asked to take the client's reference any more.
+    lacks_reference: bool,
 }
 
 /// Whether the service leaves the turns to the client.
@@ -59,6 +61,8 @@ pub enum Lesson {
     OwnTurns,
     /// It answers turns although it was asked not to.
     OwnAnswers,
+    /// It does not take the client's reference for its echo cancellation.
+    ClientReference,
 }
 
 impl Lesson {
@@ -67,7 +71,7 @@ impl Lesson {
     pub fn changes_session(&self) -> bool {
         match self {
             Self::Event(..) | Self::OwnAnswers => false,
-            Self::Field(_) | Self::OwnTurns => true,
+            Self::Field(_) | Self::OwnTurns | Self::ClientReference => true,
         }
     }
 }
@@ -83,6 +87,10 @@ impl fmt::Display for Lesson {
             }
             Self::OwnAnswers => f.write_str(
                 "the service answers without being asked, so that a reply may begin while you still speak; the modes open and tap fit it",
+            ),
+            Self::ClientReference => f.write_str(
+                "the service does not take this device's reference, which echo_cancellation = \"client\" asks for; it gets \
+                 the microphone alone, and removes the echo with its own sound, as with \"server\"",
             ),
             Self::OwnTurns => f.write_str(
                 "the service detects turns itself although it was asked not to; it is asked now to answer only on request",
@@ -117,6 +125,18 @@ impl Capabilities {
     pub fn learn_answers(&mut self) -> Option<Lesson> {
         let is_new = std::mem::replace(&mut self.push_to_talk, PushToTalk::Denied) != PushToTalk::Denied;
         is_new.then_some(Lesson::OwnAnswers)
+    }
+
+    /// Returns whether the client's reference may be sent, if it is asked for.
+    #[must_use]
+    pub fn takes_reference(&self) -> bool {
+        !self.lacks_reference
+    }
+
+    /// Learns that the client's reference is not taken, or that there is none; nothing if that is known.
+    pub fn learn_reference(&mut self) -> Option<Lesson> {
+        let is_new = !std::mem::replace(&mut self.lacks_reference, true);
+        is_new.then_some(Lesson::ClientReference)
     }
 
     /// Learns from an error about the `session` that was written and is not yet confirmed, or about another event. Returns

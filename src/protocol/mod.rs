@@ -9,6 +9,7 @@
 mod agent_conversation;
 mod capabilities;
 mod client_event;
+mod client_reference;
 mod item_event;
 mod json;
 mod nested_session;
@@ -24,6 +25,7 @@ mod session_object;
 pub use agent_conversation::agent_conversation;
 pub use capabilities::{Capabilities, Lesson};
 pub use client_event::{APPEND, ClientEvent, SESSION_EVENT_ID, append};
+pub use client_reference::{names_reference, takes_reference};
 pub use item_event::{ItemBody, ItemEvent, ItemWords, Role, ServerItem, item_event};
 pub use pcm16::{BadAudio, Pcm16Decoder, encode};
 pub use recognize::{codes_of, refusal_of_close};

@@ -12,8 +12,8 @@ use super::client_event::{self, SESSION_EVENT_ID};
 use super::nested_session::{nested, openai_flat};
 use super::service_error::ServiceError;
 use super::session_config::{ConfigMismatch, SESSION_UPDATE, SessionConfig, compare};
-use super::session_object::{merge, session};
-use crate::model::{Choice, Dialect};
+use super::session_object::{echo_cancellation, merge, session};
+use crate::model::{Choice, Dialect, EchoCancellation};
 
 /// The shapes of the session object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +106,10 @@ impl SessionForm {
                 "create_response": false,
                 "interrupt_response": false,
             });
+        }
+        if config.echo_cancellation == Some(EchoCancellation::Client) && !self.capabilities.takes_reference()
+        {
+            flat["input_audio_echo_cancellation"] = echo_cancellation(EchoCancellation::Server);
         }
         let mut session = match self.shape {
             SessionShape::Flat if self.dialect.is_openai() => openai_flat(flat, self.dialect),

@@ -140,7 +140,7 @@ pub struct RecordedAudio<'a> {
     pub messages: u64,
     /// When the last of the messages was sent or received.
     pub until: Time,
-    /// PCM16 frames at 24 kHz.
+    /// PCM16 samples, of 24 kHz if no other rate is set; two of each instant where the reference is sent too.
     pub frames: u64,
     /// FNV-1a of the base64 text over 64 bit words, folded to 32 bits.
     pub hash: u32,

@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex};
 use assert_no_alloc::assert_no_alloc;
 use fastrand::Rng;
 use mynah::audio::{
-    Alignment, AudioIo, BufferLevel, Capture, CaptureChain, CaptureDevice, CaptureFrame, CaptureStamp,
-    Clocks, CutMode, LEAD_MS, PcmError, Playback, PlaybackChain, PlaybackDevice, QueuePlan, Recovery,
-    ReferenceBlock, ReferenceSink, SincInterpolator, Stamp, StampFault, StreamFormat, steps_with_chains,
-    with_reference,
+    Alignment, AudioIo, BufferLevel, Capture, CaptureChain, CaptureDevice, CaptureFrame, CaptureLayout,
+    CaptureStamp, Clocks, CutMode, LEAD_MS, PcmError, Playback, PlaybackChain, PlaybackDevice, QueuePlan,
+    Recovery, ReferenceBlock, ReferenceSink, SincInterpolator, Stamp, StampFault, StreamFormat,
+    steps_with_chains, with_reference,
 };
 use mynah::model::TalkEvidence;
 
@@ -160,6 +160,37 @@ fn the_reference_is_audible_until_300_ms_after_the_sound() {
 }
 
 #[test]
+fn what_is_uploaded_are_pairs_of_the_microphone_and_what_was_played_at_that_instant() {
+    for (capture_hz, microphone_hz, speaker_hz) in
+        [(24_000, 24_000, 24_000), (24_000, 48_000, 24_000), (16_000, 48_000, 48_000)]
+    {
+        let layout = CaptureLayout::WithReference;
+        let setup = Setup { capture_hz, microphone_hz, speaker_hz, layout, ..Setup::default() };
+        let mut room = Room::new(setup);
+        room.write_noise(3.0);
+        let mut lane = Vec::new();
+        while room.now_s < 3.0 {
+            room.run(0.1);
+            // The air between speaker and microphone: 3 ms.
+            let mut block = [[0]; 24_000];
+            let count = room.audio.borrow_mut().capture.read(&mut block);
+            assert!(count.is_multiple_of(2), "{count} samples are no pairs");
+            lane.extend(block[..count].iter().map(|[sample]| f64::from(*sample)));
+        }
+        let (microphone, reference): (Vec<f64>, Vec<f64>) =
+            lane.as_chunks::<2>().0.iter().map(|[microphone, reference]| (*microphone, *reference)).unzip();
+        assert!(microphone.len().abs_diff(3 * capture_hz as usize) < capture_hz as usize / 20);
+        let late = lag(&microphone, &reference, capture_hz as usize);
+        let late_ms = late as f64 * 1000.0 / f64::from(capture_hz);
+        let expected_ms = f64::from(LEAD_MS) + AIR_S * 1000.0;
+        assert!(
+            (late_ms - expected_ms).abs() < 0.1,
+            "{late_ms:.2} ms late at {capture_hz} Hz, not {expected_ms}"
+        );
+    }
+}
+
+#[test]
 fn without_a_reference_no_timestamp_is_asked_for() {
     let mut room = Room::new(Setup { has_reference: false, ..Setup::default() });
     room.talk(4.0);
@@ -191,6 +222,9 @@ fn the_steps_with_a_reference_allocate_nothing() {
 struct Setup {
     speaker_hz: u32,
     microphone_hz: u32,
+    /// The rate of the lane.
+    capture_hz: u32,
+    layout: CaptureLayout,
     /// How much faster the speaker's clock is.
     ppm: f64,
     clocks: Clocks,
@@ -207,6 +241,8 @@ impl Default for Setup {
         Setup {
             speaker_hz: LANE_HZ,
             microphone_hz: LANE_HZ,
+            capture_hz: LANE_HZ,
+            layout: CaptureLayout::Microphone,
             ppm: 0.0,
             clocks: Clocks::Same,
             cut: CutMode::Rewrite,
@@ -282,14 +318,15 @@ struct Room {
 impl Room {
     fn new(setup: Setup) -> Room {
         let Setup { speaker_hz, microphone_hz, .. } = setup;
-        let format = StreamFormat::default();
+        let Setup { capture_hz, layout, .. } = setup;
+        let format = StreamFormat { capture_hz, layout, ..StreamFormat::default() };
         let period = |hz: u32| hz as usize / 100;
         let capture_chain =
             CaptureChain::new(format, microphone_hz, period(microphone_hz), 0.0, true).unwrap();
         let playback_chain = PlaybackChain::new(format, speaker_hz, period(speaker_hz)).unwrap();
         let (audio, capture, playback) = steps_with_chains(format, capture_chain, playback_chain).unwrap();
         let blocks = Arc::new(Mutex::new(Vec::new()));
-        let delay = mynah::dsp::Resampler::new(microphone_hz, LANE_HZ, 240).unwrap().delay_frames();
+        let delay = mynah::dsp::Resampler::new(microphone_hz, capture_hz, 240).unwrap().delay_frames();
         let delay_s = delay as f64 / f64::from(microphone_hz);
         let frames = Arc::new(Mutex::new(FrameTimes { next: 0, lost: Vec::with_capacity(64), delay_s }));
         let sink = Keeper { blocks: Arc::clone(&blocks), keeps: setup.keeps, frames: Arc::clone(&frames) };
@@ -340,6 +377,20 @@ impl Room {
         self.written -= written;
     }
 
+    /// Writes noise below 4 kHz, so that only one delay fits it.
+    fn write_noise(&mut self, seconds: f64) {
+        let mut random = Rng::with_seed(9);
+        let mut smooth = [0.0_f64; 6];
+        let frames = (0..(seconds * f64::from(LANE_HZ)) as usize).map(|_| {
+            smooth.rotate_right(1);
+            smooth[0] = 2.0 * random.f64() - 1.0;
+            [(smooth.iter().sum::<f64>() * 3_000.0) as i16]
+        });
+        let frames: Vec<[i16; 1]> = frames.collect();
+        let written = self.audio.borrow_mut().playback.write(&frames);
+        assert!(written >= 2 * LANE_HZ as usize, "the lane holds two seconds");
+    }
+
     fn run(&mut self, seconds: f64) {
         let end = self.ms + (seconds * 1000.0).round() as u64;
         while self.ms < end {
@@ -355,6 +406,9 @@ impl Room {
                 self.playback.run(&mut self.speaker).unwrap();
             }
             if self.ms.is_multiple_of(20) {
+                if self.setup.layout == CaptureLayout::WithReference {
+                    self.microphone.hear(&self.speaker);
+                }
                 self.capture.step(&mut self.microphone).unwrap();
             }
         }
@@ -590,7 +644,12 @@ struct Microphone {
     noise_frames: f64,
     random: Rng,
     asked: usize,
+    /// What it has captured since it was read last, if it hears anything.
+    heard: VecDeque<f32>,
 }
+
+/// How long sound takes from the speaker to the microphone, in seconds.
+const AIR_S: f64 = 0.003;
 
 impl Microphone {
     fn new(setup: Setup, frames: Arc<Mutex<FrameTimes>>) -> Microphone {
@@ -604,11 +663,24 @@ impl Microphone {
             noise_frames: setup.noise_frames,
             random: Rng::with_seed(4),
             asked: 0,
+            heard: VecDeque::new(),
         }
     }
 
     fn advance(&mut self, now_s: f64) {
         self.now_s = now_s;
+    }
+
+    /// Captures what the speaker played so far.
+    fn hear(&mut self, speaker: &Speaker) {
+        let from = self.read + self.heard.len() as u64;
+        let captured = (self.now_s * self.hz + 1e-6) as u64;
+        self.heard.extend((from..captured).map(|frame| {
+            let tick = speaker.tick_at(frame as f64 / self.hz - AIR_S);
+            let at = |tick: f64| speaker.out.get(tick as usize).copied().unwrap_or(0.0);
+            let (before, share) = (tick.floor(), tick.fract() as f32);
+            if before < 0.0 { 0.0 } else { 0.5 * (at(before) * (1.0 - share) + at(before + 1.0) * share) }
+        }));
     }
 
     fn due(&self) -> usize {
@@ -623,7 +695,7 @@ impl CaptureDevice for Microphone {
             return Err(PcmError::Xrun);
         }
         let taken = if self.due() < into.len() { 0 } else { into.len() };
-        into[..taken].fill(0.0);
+        into[..taken].fill_with(|| self.heard.pop_front().unwrap_or(0.0));
         self.read += taken as u64;
         Ok(taken)
     }
@@ -643,6 +715,13 @@ impl CaptureDevice for Microphone {
         self.is_overrun = false;
         Ok(Recovery::Emptied)
     }
+}
+
+/// Returns by how many frames `late` follows `early`.
+fn lag(late: &[f64], early: &[f64], rate_hz: usize) -> usize {
+    let window = rate_hz..2 * rate_hz;
+    let likeness = |lag: &usize| window.clone().map(|at| late[at] * early[at - lag]).sum::<f64>() as i64;
+    (0..rate_hz / 50).max_by_key(likeness).unwrap()
 }
 
 /// A second and more of two tones, as the lane holds them.

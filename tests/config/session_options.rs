@@ -2,7 +2,7 @@
 //! does not have is refused before a connection, with the reason.
 
 use mynah::config::{Config, Request};
-use mynah::model::{Choice, InterimKind, TokenCap, Voice};
+use mynah::model::{Choice, EchoCancellation, InterimKind, TokenCap, Voice};
 use serde_json::json;
 
 use super::{Fixture, assert_problems};
@@ -310,6 +310,15 @@ fn a_wrong_combination_is_refused_with_what_is_allowed_and_why() {
 }
 
 #[test]
+fn the_devices_reference_may_be_sent_at_either_rate() {
+    for rate in ["24000", "16000"] {
+        let rate = format!("--input-rate={rate}");
+        let service = Fixture::new().flags(&["--parrot", "--echo-cancellation=client", &rate]).run().service;
+        assert_eq!(service.echo_cancellation, Some(EchoCancellation::Client), "{rate}");
+    }
+}
+
+#[test]
 fn raw_fields_cannot_change_the_sound_or_the_turns() {
     for (raw, part) in [
         (
@@ -324,12 +333,26 @@ fn raw_fields_cannot_change_the_sound_or_the_turns() {
             "turn_detection.create_response | counts on true",
         ),
         (r#"{"turn_detection": {"auto_truncate": true}}"#, "turn_detection.auto_truncate"),
+        (
+            r#"{"input_audio_echo_cancellation": {"type": "server_echo_cancellation", "channels": 2}}"#,
+            "input_audio_echo_cancellation.channels cannot be set here: set echo_cancellation",
+        ),
         (r#"{"turn_detection": null}"#, "must be an object | mode = \"hold\""),
         ("[1]", "must be a JSON object"),
         ("{\"a\": }", "is not JSON: column 7 of line 1"),
     ] {
         let problems = Fixture::new().flags(&["--parrot", "--session-extra", raw]).problems();
         assert_problems(&problems, &[&format!("option --session-extra: | {part}")]);
+    }
+    let second = r#"--session-extra={"input_audio_echo_cancellation": {"type": "server_echo_cancellation"}}"#;
+    for (echo, told) in [("device", &["option --session-extra: | two cancellers in a row"][..]), ("off", &[])]
+    {
+        let flags = ["--parrot", &format!("--echo-cancellation={echo}"), second];
+        let fixture = Fixture::new().flags(&flags);
+        match told {
+            [] => drop(fixture.run()),
+            told => assert_problems(&fixture.problems(), told),
+        }
     }
     let hold = ["--parrot", "--mode=hold", "--session-extra={\"turn_detection\": {\"x\": 1}}"];
     assert_problems(&Fixture::new().flags(&hold).problems(), &["option --session-extra: | mode hold"]);

@@ -4,6 +4,7 @@
 
 mod agent;
 mod barge_in;
+mod client_reference;
 mod clock;
 mod dialects;
 mod flood;
@@ -24,6 +25,7 @@ mod turns;
 mod wait_for_device;
 mod watchdog;
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{PipeWriter, Write};
 use std::os::fd::OwnedFd;
@@ -32,7 +34,10 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use mynah::audio::{self, AudioError, StreamFormat, WavDevices};
+use mynah::audio::{
+    self, Alignment, AudioError, CaptureLayout, ReferenceBlock, ReferenceSink, ReferenceUpload, StampFault,
+    StreamFormat, WavDevices,
+};
 use mynah::background::Background;
 use mynah::board::Board;
 use mynah::config::{Credential, Endpoint, SavedState, Secret};
@@ -52,6 +57,8 @@ use crate::service::{Service, Step, events};
 
 const KEY: &str = "k3y-that-nobody-may-see";
 const TAP: Mode = Mode::Tap { quiet: Duration::from_secs(8) };
+/// How a device hears unless a test is about that: the rate of its microphone, and who removes the echo.
+const HEARING: (u32, EchoCancellation) = (24_000, EchoCancellation::Off);
 /// One period of the WAV devices, in samples: the tolerance of `audio_end_ms`.
 const PERIOD: usize = 240;
 
@@ -63,6 +70,7 @@ struct Device {
     /// A byte written to it requests a recording.
     recording_requests: UnixStream,
     signals: UnixStream,
+    upload: RefCell<ReferenceUpload>,
 }
 
 impl Device {
@@ -84,13 +92,13 @@ impl Device {
             false,
             Leds::default(),
             record_to_file,
-            24_000,
+            HEARING,
         )
     }
 
     /// A device that starts with the saved state of an earlier one.
     fn restart(folder: TempDir, service: &Service, mode: Mode) -> Self {
-        Self::build(folder, remote(service), mode, None, false, Leds::default(), record_to_file, 24_000)
+        Self::build(folder, remote(service), mode, None, false, Leds::default(), record_to_file, HEARING)
     }
 
     /// A device that starts with the saved state in `folder`, and sends sound at `input_rate_hz`.
@@ -101,7 +109,24 @@ impl Device {
         speech: Option<&[i16]>,
         input_rate_hz: u32,
     ) -> Self {
-        Self::build(folder, service, mode, speech, false, Leds::default(), record_to_file, input_rate_hz)
+        let hearing = (input_rate_hz, EchoCancellation::Off);
+        Self::build(folder, service, mode, speech, false, Leds::default(), record_to_file, hearing)
+    }
+
+    /// A device that sends what its speaker plays, with this speech. There is nothing to play it, so that the reference is
+    /// silence.
+    fn with_reference(service: &Service, mode: Mode, speech: &[i16]) -> Self {
+        let hearing = (24_000, EchoCancellation::Client);
+        let folder = TempDir::new().unwrap();
+        let leds = Leds::default();
+        Self::build(folder, remote(service), mode, Some(speech), false, leds, record_to_file, hearing)
+    }
+
+    /// Makes the reference one that cannot be used.
+    fn lose_reference(&self) {
+        let alignment = Alignment::Unaligned(StampFault::Still);
+        let reference = ReferenceBlock { samples: &[], is_audible: false, alignment, position: None };
+        self.upload.borrow_mut().block(&mut [], reference);
     }
 
     /// A device that counts the allocations of its session thread.
@@ -115,13 +140,23 @@ impl Device {
             true,
             Leds::default(),
             nowhere,
-            24_000,
+            HEARING,
         )
     }
 
     /// A device with LEDs.
     fn with_leds(service: &Service, mode: Mode, leds: Leds) -> Self {
-        Self::build(TempDir::new().unwrap(), remote(service), mode, None, false, leds, record_to_file, 24_000)
+        let hearing = (24_000, EchoCancellation::Off);
+        Self::build(
+            TempDir::new().unwrap(),
+            remote(service),
+            mode,
+            None,
+            false,
+            leds,
+            record_to_file,
+            hearing,
+        )
     }
 
     #[expect(clippy::too_many_arguments, reason = "each caller sets what its test is about")]
@@ -133,7 +168,7 @@ impl Device {
         count_allocations: bool,
         leds: Leds,
         recording_in: fn(&Path) -> RecordingConfig,
-        input_rate_hz: u32,
+        (input_rate_hz, echo): (u32, EchoCancellation),
     ) -> Self {
         let state = folder.path().join("state.toml");
         let saved = std::fs::read_to_string(&state).unwrap_or_default();
@@ -154,15 +189,22 @@ impl Device {
         let (input, lines) = (OwnedFd::from(input), OwnedFd::from(lines));
         let mut board = Board::on(input, lines, None, mode == Mode::Hold, StatusLine::default()).unwrap();
         board.set_leds(leds);
+        let layout = match echo {
+            EchoCancellation::Client => CaptureLayout::WithReference,
+            _ => CaptureLayout::Microphone,
+        };
+        let mut audio = audio::open_wav(
+            WavDevices { microphone: speech, speaker, speed: 1 },
+            StreamFormat { capture_hz: input_rate_hz, layout, ..StreamFormat::default() },
+        )
+        .unwrap();
+        let (upload, status) = ReferenceUpload::new();
+        audio.watch_echo(status);
         let parts = SessionParts {
             mode,
-            config: SessionConfig { input_rate_hz, ..config(mode) },
+            config: SessionConfig { input_rate_hz, echo_cancellation: Some(echo), ..config(mode) },
             service,
-            audio: audio::open_wav(
-                WavDevices { microphone: speech, speaker, speed: 1 },
-                StreamFormat { capture_hz: input_rate_hz, ..StreamFormat::default() },
-            )
-            .unwrap(),
+            audio,
             earcons: true,
             resumes_replies: true,
             board,
@@ -185,7 +227,7 @@ impl Device {
             }
             session::run(parts)
         });
-        Self { keys: Some(keys), folder, thread, recording_requests, signals }
+        Self { keys: Some(keys), folder, thread, recording_requests, signals, upload: upload.into() }
     }
 
     fn press(&self) {

@@ -100,7 +100,8 @@ fn role() {
         let in_light = place == "light";
         let (mode, leds) =
             if in_light { (Mode::Open, leds_on(PanickingLed)) } else { (Mode::Hold, Leds::default()) };
-        let device = Device::build(folder, remote(&service), mode, None, false, leds, recording_in, 24_000);
+        let device =
+            Device::build(folder, remote(&service), mode, None, false, leds, recording_in, super::HEARING);
         if !in_light {
             log::set_logger(&PanickingLogger).unwrap();
             log::set_max_level(log::LevelFilter::Debug);

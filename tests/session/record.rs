@@ -152,7 +152,7 @@ pub(super) fn record_to_folder(folder: &Path) -> RecordingConfig {
 
 pub(super) fn recording_device(service: &Service, mode: Mode, place: fn(&Path) -> RecordingConfig) -> Device {
     let folder = TempDir::new().unwrap();
-    Device::build(folder, remote(service), mode, None, false, Leds::default(), place, 24_000)
+    Device::build(folder, remote(service), mode, None, false, Leds::default(), place, super::HEARING)
 }
 
 /// Waits for the exit, and returns it with the name and text of every recording.

@@ -19,7 +19,7 @@ use mynah::config::{
 use mynah::conversation::Mode;
 use mynah::inputs::SimulatedButtons;
 use mynah::leds::{Leds, OutputLines, SysfsPaths};
-use mynah::model::{Choice, EchoCancellation, TurnDetection, Voice};
+use mynah::model::{Choice, TurnDetection, Voice};
 use mynah::protocol::SessionConfig;
 use mynah::session::{RecordingConfig, ServiceEndpoint, ServiceOrigins, SessionParts};
 use mynah::transport::Tls;
@@ -40,7 +40,7 @@ pub(super) fn parts(
         voice: Some(Voice::OpenAi("alloy".into())),
         turn_detection: (scenario.mode != Mode::Hold).then_some(TurnDetection::ServerVad).into(),
         noise_reduction: Choice::Off,
-        echo_cancellation: Some(EchoCancellation::Off),
+        echo_cancellation: Some(scenario.echo),
         transcription: Choice::On("whisper-1"),
         ..SessionConfig::default()
     };

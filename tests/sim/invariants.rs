@@ -320,6 +320,23 @@ impl Invariants {
         }
     }
 
+    /// Checks that the sound of a session has the channels that it has confirmed. The microphone always hears something, and
+    /// the reference is silence.
+    pub(super) fn check_channels(
+        &mut self,
+        samples: impl Iterator<Item = i16> + Clone,
+        channels: usize,
+        at: At,
+    ) {
+        let all = samples.clone().count();
+        let silent = samples.clone().skip(1).step_by(2).filter(|sample| *sample == 0).count();
+        let heard = samples.step_by(2).filter(|sample| *sample != 0).count();
+        let are_pairs = all.is_multiple_of(2) && all > 0 && (silent, heard) == (all / 2, all / 2);
+        if are_pairs != (channels == 2) {
+            self.violate(at, format!("{all} samples are not of {channels} channels"));
+        }
+    }
+
     /// Records a millisecond of the user's voice that the device captures.
     pub(super) fn user_spoke(&mut self, ms: u64) {
         if self.unsent.back() != Some(&ms) {

@@ -5,6 +5,7 @@
 use fastrand::Rng;
 use mynah::audio::{Direction, KeepOpen};
 use mynah::conversation::Mode;
+use mynah::model::EchoCancellation;
 use mynah::parrot::ParrotConfig;
 use std::ops::Range;
 use std::time::Duration;
@@ -22,6 +23,9 @@ pub(super) const SWITCH: usize = 2;
 
 /// Keeps the random clock errors independent of the random actions.
 const CLOCK_SEED: u64 = 0x5151_5151;
+
+/// The same for what happens to the reference.
+const REFERENCE_SEED: u64 = 0x4ef3_4ef3;
 
 /// How long a service floods the device, unless the link is dropped.
 pub(super) const FLOOD_TIME: At = 11 * S;
@@ -59,6 +63,8 @@ pub(crate) struct Scenario {
     pub(super) has_quirks: bool,
     /// Whether the microphone's device stays open while nobody wants it.
     pub(super) keep_open: KeepOpen,
+    /// Who removes the echo. The device's reference is silence: nothing is heard of the speaker.
+    pub(super) echo: EchoCancellation,
     /// Every press of the mute button is one edge down and counts.
     pub(super) obeys_mute: bool,
     /// When wakes are counted; nothing is skipped, and the run ends with it.
@@ -140,6 +146,8 @@ pub(super) enum Action {
     Noise {
         time: At,
     },
+    /// The reference cannot be used any more.
+    LoseReference,
     /// New connections fail until then.
     StartOutage {
         until: At,
@@ -265,6 +273,7 @@ impl Scenario {
             short_sessions: false,
             has_quirks: false,
             keep_open: KeepOpen::Never,
+            echo: EchoCancellation::Off,
             obeys_mute: false,
             counted: None,
         }
@@ -273,6 +282,16 @@ impl Scenario {
     /// Keeps the microphone's device open unless it is muted.
     pub(super) fn keep_open(self) -> Self {
         Self { keep_open: KeepOpen::UnlessMuted, ..self }
+    }
+
+    /// Sends the device's reference, to services of which half refuse it; it is lost in half of the runs.
+    pub(super) fn sending_reference(mut self) -> Self {
+        let mut rng = Rng::with_seed(self.seed ^ REFERENCE_SEED);
+        if rng.bool() {
+            self.actions.push((rng.u64(0..self.faults_end), Action::LoseReference));
+            self.actions.sort_by_key(|(at, _)| *at);
+        }
+        Self { echo: EchoCancellation::Client, ..self }
     }
 
     fn push_random(&mut self, at: At, kind: Kind, rng: &mut Rng) {

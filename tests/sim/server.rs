@@ -62,6 +62,20 @@ pub(super) enum ServerBehaviour {
     Closes(ParrotConfig, u16, At),
 }
 
+impl ServerBehaviour {
+    /// Returns the same of a server that takes no reference of the device's.
+    pub(super) fn refusing_reference(self) -> Self {
+        let refusing = |config| ParrotConfig { takes_reference: false, ..config };
+        match self {
+            Self::Serves(config) => Self::Serves(refusing(config)),
+            Self::OmitsReplies(config) => Self::OmitsReplies(refusing(config)),
+            Self::NeverConfirms(config) => Self::NeverConfirms(refusing(config)),
+            Self::Closes(config, code, after) => Self::Closes(refusing(config), code, after),
+            other @ (Self::Refuses(..) | Self::IgnoresUpgrade) => other,
+        }
+    }
+}
+
 /// The server's side of one connection.
 pub(super) struct Server {
     clock: Clock,
@@ -75,6 +89,8 @@ pub(super) struct Server {
     closing: bool,
     /// When it confirmed the session, and the network's latency then.
     confirmed: Option<(At, At)>,
+    /// The samples of each instant in the session's sound.
+    channels: usize,
     /// It sends no event of any reply until then.
     omits_until: At,
     quirks: Option<Quirks>,
@@ -145,6 +161,7 @@ impl Server {
             invariants: Rc::clone(invariants),
             closing: false,
             confirmed: None,
+            channels: 1,
             omits_until: 0,
             quirks,
             heard_at: None,
@@ -314,8 +331,9 @@ impl Server {
             let known =
                 self.confirmed.is_some_and(|(at, latency)| now >= at + 2 * latency.min(self.link.latency()));
             invariants.microphone_audio(context.lit, known, now);
-            invariants.held_frames -= (bytes.len() / 2) as i64;
-            samples.for_each(|sample| invariants.user_audio_received(sample));
+            invariants.held_frames -= (bytes.len() / 2 / self.channels) as i64;
+            invariants.check_channels(samples.clone(), self.channels, now);
+            samples.step_by(self.channels).for_each(|sample| invariants.user_audio_received(sample));
         } else {
             let event: Value = serde_json::from_str(text).unwrap();
             is_session_update = event["type"] == "session.update";
@@ -372,6 +390,7 @@ impl Server {
             }
             self.digest.add(event.as_bytes());
             if event.starts_with(UPDATED_PREFIX) {
+                self.channels = if event.contains(r#""channels":2"#) { 2 } else { 1 };
                 self.confirmed.get_or_insert((self.clock.now(), self.link.latency()));
             }
             if event.starts_with(DELTA_PREFIX) {

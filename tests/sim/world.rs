@@ -14,14 +14,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fastrand::Rng;
-use mynah::audio::{Direction, StreamFormat, UnplugPolicy, loops};
+use mynah::audio::{
+    Alignment, CaptureLayout, Direction, ReferenceBlock, ReferenceSink, ReferenceUpload, StampFault,
+    StreamFormat, UnplugPolicy, loops,
+};
 use mynah::background::{
     Background, BackgroundEvent, ConnectError, ConnectRequest, Connection, SimulatedBackground, Socket,
 };
 use mynah::conversation::{Mode, State};
 use mynah::inputs::SimulatedButtons;
 use mynah::light;
-use mynah::model::Time;
+use mynah::model::{EchoCancellation, Time};
 use mynah::parrot::ParrotConfig;
 use mynah::session::{ReadySources, Session};
 
@@ -95,6 +98,7 @@ struct World<'a> {
     microphone: SoundCard,
     speaker: SoundCard,
     threads: [AudioThread; 2],
+    upload: ReferenceUpload,
     background: SimulatedBackground,
     buttons: SimulatedButtons,
     write_context: Arc<Mutex<WriteContext>>,
@@ -147,8 +151,17 @@ impl<'a> World<'a> {
             (Rc::<RefCell<Invariants>>::default(), Rc::<RefCell<SpeechSpan>>::default());
         invariants.borrow_mut().set_frames_after_cut(scenario.manner.frames_after_cut());
         let write_context = Arc::<Mutex<WriteContext>>::default();
-        let (audio, capture_loop, playback_loop) =
-            as_device(|| loops(StreamFormat::default(), UnplugPolicy::Wait)).unwrap();
+        let layout = match scenario.echo {
+            EchoCancellation::Client => CaptureLayout::WithReference,
+            EchoCancellation::Server | EchoCancellation::Device | EchoCancellation::Off => {
+                CaptureLayout::Microphone
+            }
+        };
+        let format = StreamFormat { layout, ..StreamFormat::default() };
+        let (mut audio, capture_loop, playback_loop) =
+            as_device(|| loops(format, UnplugPolicy::Wait)).unwrap();
+        let (upload, status) = ReferenceUpload::new();
+        audio.watch_echo(status);
         let capture_loop = capture_loop.keep_open(scenario.keep_open);
         let mut card = |direction: Direction, ppm| {
             SoundCard::new(&clock, direction, scenario.manner, ppm, rng.fork(), &invariants, &speech)
@@ -175,6 +188,7 @@ impl<'a> World<'a> {
             microphone,
             speaker,
             threads,
+            upload,
             background: simulated,
             buttons,
             write_context,
@@ -342,6 +356,11 @@ impl<'a> World<'a> {
             Action::Flood { seed, time } => {
                 self.servers.iter_mut().for_each(|server| server.flood(seed, time));
             }
+            Action::LoseReference => {
+                let alignment = Alignment::Unaligned(StampFault::Still);
+                let lost = ReferenceBlock { samples: &[], is_audible: false, alignment, position: None };
+                self.upload.block(&mut [], lost);
+            }
             Action::StartOutage { until, how } => (self.outage_until, self.outage) = (until, how),
             Action::SetLatency { latency } => {
                 self.latency = latency;
@@ -415,6 +434,8 @@ impl<'a> World<'a> {
                     Some(_) => ServerBehaviour::Serves(ParrotConfig::default()),
                     None => behaviour(bad, short.then_some(length), &mut self.rng),
                 };
+                let refuses = self.scenario.echo == EchoCancellation::Client && self.rng.bool();
+                let behaviour = if refuses { behaviour.refusing_reference() } else { behaviour };
                 (after, DialOutcome::Connects(behaviour))
             }
         };

@@ -14,7 +14,8 @@ use crate::audio::error::{DeviceLost, PcmError, Recovery, RecoveryBudget};
 use crate::audio::handles::{CaptureRequest, CaptureShared, CaptureState};
 use crate::audio::health::dead_input::DeadInputDetector;
 use crate::audio::reference::clock_map::Stamp;
-use crate::audio::{CaptureFrame, Counters};
+use crate::audio::{CaptureFrame, CaptureLayout, Counters};
+use crate::dsp::sample;
 use crate::lane::Writer;
 
 /// A capture device.
@@ -80,6 +81,8 @@ pub struct Capture {
     dead_input: Option<DeadInputDetector>,
     /// Whether the device should be reopened because its input is dead.
     reopen_requested: bool,
+    /// A block of the microphone and the reference, if the lane holds both; else empty.
+    pairs: Box<[CaptureFrame]>,
     /// Whether the device needs time to recover.
     resting: bool,
     state: CaptureState,
@@ -102,11 +105,18 @@ enum Outdated {
 impl Capture {
     pub(in crate::audio) fn new(
         chain: CaptureChain,
+        layout: CaptureLayout,
         lane: Writer<CaptureFrame>,
         shared: Arc<CaptureShared>,
         counters: Arc<Counters>,
     ) -> Capture {
         let samples = vec![0.0; chain.period_frames()].into();
+        let pairs = match layout {
+            CaptureLayout::Microphone => Box::default(),
+            CaptureLayout::WithReference => {
+                vec![CaptureFrame::default(); layout.samples() * chain.block_frames()].into()
+            }
+        };
         let recovery_budget = RecoveryBudget::default();
         let (dead_input, reopen_requested, resting) = (None, false, false);
         let (state, outdated) = (CaptureState::Capturing, Outdated::No);
@@ -120,6 +130,7 @@ impl Capture {
             recovery_budget,
             dead_input,
             reopen_requested,
+            pairs,
             resting,
             state,
             openings: 0,
@@ -292,14 +303,20 @@ impl Capture {
         }
         let position = self.reference.as_ref().map(|reference| reference.next_position(&self.chain));
         let frames = self.chain.process(&mut self.samples[..taken]);
-        if let Some((reference, position)) = self.reference.as_mut().zip(position) {
-            reference.pass(frames, position);
-        }
-        let kept = self.lane.write(frames);
+        let played = match self.reference.as_mut().zip(position) {
+            Some((reference, position)) => reference.pass(frames, position),
+            None => &[],
+        };
+        let lost = if self.pairs.is_empty() {
+            frames.len() - self.lane.write(frames)
+        } else {
+            let pairs = pair(frames, played, &mut self.pairs);
+            (pairs.len() - self.lane.write(pairs)) / CaptureLayout::WithReference.samples()
+        };
         self.loudness.push(frames);
         self.shared.loud.store(self.loudness.is_loud(), Ordering::Relaxed);
         self.counters.captured.add(taken as u64);
-        self.counters.overruns.add((frames.len() - kept) as u64);
+        self.counters.overruns.add(lost as u64);
         self.counters.microphone_peak.raise(frames.as_flattened());
         true
     }
@@ -328,4 +345,13 @@ impl Capture {
         }
         Ok(true)
     }
+}
+
+/// Puts each captured frame into `pairs` with what was played at that instant: silence, where that is not known.
+fn pair<'a>(captured: &[CaptureFrame], played: &[f32], pairs: &'a mut [CaptureFrame]) -> &'a [CaptureFrame] {
+    let played = played.iter().copied().chain(std::iter::repeat(0.0));
+    for ((pair, captured), played) in pairs.as_chunks_mut::<2>().0.iter_mut().zip(captured).zip(played) {
+        *pair = [*captured, [sample(played)]];
+    }
+    &pairs[..2 * captured.len()]
 }

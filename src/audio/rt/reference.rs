@@ -88,11 +88,12 @@ impl CapturedReference {
         self.read += frames as u64;
     }
 
-    /// Passes the next converted frames on.
-    pub(super) fn pass(&mut self, captured: &mut [CaptureFrame], position: f64) {
+    /// Passes the next converted frames on, and returns what was played meanwhile: a sample for each of them.
+    pub(super) fn pass(&mut self, captured: &mut [CaptureFrame], position: f64) -> &[f32] {
         let block = self.aligned.read(self.chain_start as f64 + position, captured.len());
         self.converted += captured.len() as u64;
         self.sink.block(captured, block);
+        block.samples
     }
 
     /// Returns which frame of the device the next converted frame is, counted from the reset.

@@ -6,9 +6,10 @@
 use serde_json::{Map, Value};
 
 use super::{Key, Values};
+use crate::model::EchoCancellation;
 
 /// Fields that cannot be set, by their path, and what to do instead.
-const RESERVED: [(&str, &str); 10] = [
+const RESERVED: [(&str, &str); 12] = [
     ("type", "the endpoint decides it"),
     ("model", "set model"),
     ("modalities", "set reply_modalities"),
@@ -16,13 +17,19 @@ const RESERVED: [(&str, &str); 10] = [
     ("input_audio_sampling_rate", "set input_rate"),
     ("output_audio_format", "mynah plays PCM at 24000 Hz"),
     ("audio", "set the voice, turns and hearing by their settings"),
+    ("input_audio_echo_cancellation.reference_source", "set echo_cancellation"),
+    ("input_audio_echo_cancellation.channels", "set echo_cancellation"),
     ("turn_detection.create_response", "mynah counts on true"),
     ("turn_detection.interrupt_response", "mynah counts on true"),
     ("turn_detection.auto_truncate", "mynah truncates what was not heard itself"),
 ];
 
 /// Reads the fields. `has_turn_detection` is false in push to talk.
-pub(in crate::config) fn read(values: &mut Values, has_turn_detection: bool) -> Map<String, Value> {
+pub(in crate::config) fn read(
+    values: &mut Values,
+    has_turn_detection: bool,
+    echo: Option<EchoCancellation>,
+) -> Map<String, Value> {
     let Some(extra) = values.json(Key::SessionExtra) else { return Map::new() };
     for (path, instead) in RESERVED {
         let mut fields = path.split('.');
@@ -30,6 +37,13 @@ pub(in crate::config) fn read(values: &mut Values, has_turn_detection: bool) -> 
         if fields.try_fold(first, |value, field| Some(value?.get(field))).flatten().is_some() {
             values.refuse(Key::SessionExtra, &format!("{path} cannot be set here: {instead}"));
         }
+    }
+    if echo == Some(EchoCancellation::Device)
+        && extra.get("input_audio_echo_cancellation").is_some_and(|cancels| !cancels.is_null())
+    {
+        let reason = "input_audio_echo_cancellation cannot be set here with echo_cancellation = \"device\": the second of \
+                      two cancellers in a row harms the voice; remove one of the two";
+        values.refuse(Key::SessionExtra, reason);
     }
     match extra.get("turn_detection") {
         Some(_) if !has_turn_detection => {

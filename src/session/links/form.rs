@@ -42,6 +42,8 @@ pub(in crate::session) enum Adaptation {
     Learned(Lesson),
     /// The session is written in another form from now on; a message for the user.
     Reformed(String),
+    /// The session was configured before something was learned, and is configured again.
+    Outdated,
     /// There can be no session in this form.
     Lost(Box<LinkLoss>),
 }
@@ -105,7 +107,7 @@ impl Links {
         error: &ServiceError<'_>,
         is_configured: bool,
     ) -> Option<Adaptation> {
-        let Self { known, config, .. } = self;
+        let known = &self.known;
         if !known.is_certain
             && !is_configured
             && let Some(shape) = known.form.shape_of_error(error)
@@ -115,6 +117,10 @@ impl Links {
                 Err(why) => Some(self.refuse(slot, Refusal::Dialect, &why, "dialect")),
             };
         }
+        if let Some(lesson) = self.learn_reference_from(error) {
+            return Some(Adaptation::Learned(lesson));
+        }
+        let Self { known, config, .. } = self;
         if let Some(lesson) = known.form.learn(error, config, is_configured) {
             return Some(Adaptation::Learned(lesson));
         }

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::reference::SessionReference;
 use crate::conversation::{CLOSE_LIMIT, SESSION_LIFETIME};
 use crate::model::Time;
 use crate::transport::WsClient;
@@ -18,6 +19,7 @@ pub(super) enum LinkState {
         /// How long the session lasts from its start, as far as known.
         lifetime: Duration,
         opening: Opening,
+        reference: SessionReference,
     },
     /// Close was sent; waits for the peer's close.
     Closing {
@@ -39,7 +41,8 @@ pub(super) enum Opening {
 
 impl LinkState {
     pub(super) fn up(link: WsClient) -> Self {
-        Self::Up { link, lifetime: SESSION_LIFETIME, opening: Opening::Unseen }
+        let reference = SessionReference::default();
+        Self::Up { link, lifetime: SESSION_LIFETIME, opening: Opening::Unseen, reference }
     }
 
     /// Holds the configuration until the session is seen, and returns whether it is not.

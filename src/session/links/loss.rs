@@ -39,7 +39,10 @@ impl Links {
         if let Some(sentence) = sentence {
             error.message = format!("{}: {}", error.message, clipped(&sentence));
         }
-        self.loss_of(error, class)
+        match self.loss_by_reference(&error, class) {
+            Some(loss) => loss,
+            None => self.loss_of(error, class),
+        }
     }
 
     /// Returns the loss of a link by an `error` of this class.
@@ -120,7 +123,13 @@ impl Links {
     }
 
     /// Composes a message: what happened and `why`, and what the user needs to find the cause.
-    fn message(&self, class: Refusal, why: &str, setting: Option<&str>, shows_address: bool) -> String {
+    pub(super) fn message(
+        &self,
+        class: Refusal,
+        why: &str,
+        setting: Option<&str>,
+        shows_address: bool,
+    ) -> String {
         let mut message = format!("{}: {why}", class.sentence());
         if let ServiceEndpoint::Remote { endpoint, origins, .. } = &self.service {
             let place = match class.culprit() {

@@ -14,6 +14,7 @@ mod link_state;
 mod loss;
 mod origins;
 mod receive;
+mod reference;
 mod send;
 
 use std::os::fd::BorrowedFd;
@@ -81,6 +82,8 @@ pub(super) enum LinkOutput {
     Up(Slot),
     /// This machine's clock and the service's differ by much: a message for the user.
     WrongClock(String),
+    /// The service has refused the address because of the reference that it asks for: a message for the user.
+    ReferenceRefused(String),
     /// A message of the service.
     Text(Slot, Text),
     /// A binary message, which was dropped; its size in bytes.
@@ -200,6 +203,7 @@ impl Links {
         };
         self.access.dial(endpoint, &connection.credential);
         let endpoint = self.conversation.address(endpoint, self.access.is_known());
+        let endpoint = self.with_reference(endpoint);
         match upgrade(connection, &endpoint, tls, now) {
             Ok(link) => *self.slot_mut(slot) = LinkState::up(link),
             Err(error) => {

@@ -26,7 +26,7 @@ use downlink::{DeltaOutcome, Downlink};
 use earcon::EarconPlayer;
 use uplink::Uplink;
 
-pub(super) use uplink::SendFrames;
+pub(super) use uplink::FrameRecipient;
 
 /// How often the playback lane is refilled while reply audio is queued. The lane holds two seconds.
 const REFILL_INTERVAL: Duration = Duration::from_millis(500);
@@ -66,7 +66,7 @@ impl Player {
     /// Creates a player that plays at `volume` percent, and earcons if they are enabled.
     pub(super) fn new(audio: AudioIo, earcons: bool, volume: u8) -> Self {
         audio.playback.set_volume(volume);
-        let uplink = Uplink::new(audio.capture_hz());
+        let uplink = Uplink::new(audio.capture_hz(), audio.capture_layout());
         Self {
             audio,
             monitor: AudioMonitor::default(),
@@ -166,10 +166,10 @@ impl Player {
         (self.audio.capture.is_running(), counters.captured.get() + counters.discarded.get())
     }
 
-    /// Takes the captured frames if the microphone is `wanted`, and discards them otherwise. Passes them to `send`, if
-    /// there is a session, and keeps them, all while there is `speech`. Returns whether frames were dropped unsent.
-    pub(super) fn pump(&mut self, wanted: bool, speech: bool, send: Option<SendFrames<'_>>) -> bool {
-        self.uplink.pump(&mut self.audio.capture, wanted, speech, send)
+    /// Takes the captured frames if the microphone is `wanted`, and discards them otherwise. Passes them to the session,
+    /// if there is one, and keeps them, all while there is `speech`. Returns whether frames were dropped unsent.
+    pub(super) fn pump(&mut self, wanted: bool, speech: bool, recipient: Option<FrameRecipient<'_>>) -> bool {
+        self.uplink.pump(&mut self.audio.capture, wanted, speech, recipient)
     }
 
     /// Returns the duration of the pumped audio that was captured since the last press.

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use super::*;
 use crate::audio::{
-    BufferLevel, PcmError, Playback, PlaybackDevice, QueuePlan, Recovery, StreamFormat, steps,
+    BufferLevel, CaptureDevice, CaptureFrame, CaptureLayout, PcmError, Playback, PlaybackDevice, QueuePlan,
+    Recovery, StreamFormat, steps,
 };
 use crate::protocol;
 
@@ -203,6 +204,39 @@ fn a_reply_whose_end_is_lost_with_the_speaker_is_told_as_far_as_it_was_heard() {
     }
 }
 
+#[test]
+fn ten_seconds_of_pairs_are_kept_and_each_session_gets_what_it_takes() {
+    let layout = CaptureLayout::WithReference;
+    let (audio, mut capture, _) = steps(StreamFormat { layout, ..StreamFormat::default() }).unwrap();
+    let mut player = Player::new(audio, false, 100);
+    let mut microphone = Counter::default();
+    for tenth in 0..120 {
+        microphone.due = 2_400;
+        capture.step(&mut microphone).unwrap();
+        assert_eq!(player.pump(true, true, None), tenth >= 100, "full after ten seconds");
+    }
+    let newest = (48_000..288_000).map(counted);
+    for taken in [CaptureLayout::Microphone, CaptureLayout::WithReference, CaptureLayout::Microphone] {
+        let mut sent: Vec<i16> = Vec::new();
+        let mut longest = 0;
+        let mut send = |samples: &[CaptureFrame]| {
+            longest = longest.max(samples.len());
+            sent.extend(samples.as_flattened());
+            true
+        };
+        let recipient = FrameRecipient { layout: taken, send: &mut send };
+        assert!(!player.pump(true, true, Some(recipient)), "nothing more is lost");
+        let expected: Vec<i16> = match taken {
+            CaptureLayout::Microphone => newest.clone().collect(),
+            CaptureLayout::WithReference => newest.clone().flat_map(|sample| [sample, 0]).collect(),
+        };
+        assert!(sent == expected, "{taken:?}: {} samples", sent.len());
+        assert_eq!(longest, 1_920 * taken.samples(), "80 ms travel together");
+        // The link is lost.
+        player.change_session();
+    }
+}
+
 struct Harness {
     player: Player,
     playback: Playback,
@@ -258,6 +292,33 @@ impl Harness {
 
     fn corrections(&mut self) -> Vec<Correction> {
         std::iter::from_fn(|| self.player.poll_correction()).collect()
+    }
+}
+
+/// A microphone that counts its samples.
+#[derive(Default)]
+struct Counter {
+    next: usize,
+    due: usize,
+}
+
+fn counted(sample: usize) -> i16 {
+    (sample % 30_000) as i16 + 1
+}
+
+impl CaptureDevice for Counter {
+    fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError> {
+        let taken = self.due.min(into.len());
+        for place in &mut into[..taken] {
+            *place = f32::from(counted(self.next)) / 32_768.0;
+            self.next += 1;
+        }
+        self.due -= taken;
+        Ok(taken)
+    }
+
+    fn recover(&mut self, _: PcmError) -> Result<Recovery, PcmError> {
+        Ok(Recovery::Emptied)
     }
 }
 

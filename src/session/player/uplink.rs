@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::audio::{CaptureFrame, CaptureHandle};
+use crate::audio::{CaptureFrame, CaptureHandle, CaptureLayout};
 use crate::conversation::KEEP_LIMIT;
 
 /// Capacity of the buffer: the newest ten seconds. Older frames are dropped, and counted if they were not
@@ -16,17 +16,25 @@ const BUFFER_S: usize = KEEP_LIMIT.as_secs() as usize;
 const RESEND_S: usize = 1;
 /// The sound of an event at most, as much as travels together while it is quiet. More waits only after a stall.
 const EVENT_MS: usize = 80;
-/// Frames of an event at the highest rate.
-const EVENT_FRAMES_MAX: usize = crate::protocol::RATE_HZ as usize * EVENT_MS / 1000;
+/// Samples of an event at the highest rate, in the larger layout.
+const EVENT_SAMPLES_MAX: usize =
+    crate::protocol::RATE_HZ as usize * EVENT_MS / 1000 * CaptureLayout::WithReference.samples();
 
-/// Sends frames over the active link, and returns whether it still works.
-pub(in crate::session) type SendFrames<'a> = &'a mut dyn FnMut(&[CaptureFrame]) -> bool;
+/// The session that the frames go to.
+pub(in crate::session) struct FrameRecipient<'a> {
+    /// What it takes of each instant: all that is captured, or less.
+    pub(in crate::session) layout: CaptureLayout,
+    /// Sends samples over its link, and returns whether that still works.
+    pub(in crate::session) send: &'a mut dyn FnMut(&[CaptureFrame]) -> bool,
+}
 
 /// The path of the user's voice.
 pub(super) struct Uplink {
     /// The rate of the frames.
     rate_hz: usize,
-    /// The newest frames: the first `sent` were sent to this session, the others wait for one.
+    /// What is captured of each instant.
+    layout: CaptureLayout,
+    /// The newest samples: the first `sent` were sent to this session, the others wait for one.
     buffer: VecDeque<CaptureFrame>,
     sent: usize,
     frames_since_press: u64,
@@ -36,14 +44,14 @@ pub(super) struct Uplink {
 }
 
 impl Uplink {
-    /// Creates a path for frames of `rate_hz`, at most that of replies.
-    pub(super) fn new(rate_hz: u32) -> Self {
+    /// Creates a path for frames of `rate_hz`, at most that of replies, which are captured in this layout.
+    pub(super) fn new(rate_hz: u32, layout: CaptureLayout) -> Self {
         let rate_hz = rate_hz as usize;
-        let buffer = VecDeque::with_capacity(BUFFER_S * rate_hz);
-        Self { rate_hz, buffer, sent: 0, frames_since_press: 0, dropped: 0, unsent: false }
+        let buffer = VecDeque::with_capacity(BUFFER_S * rate_hz * layout.samples());
+        Self { rate_hz, layout, buffer, sent: 0, frames_since_press: 0, dropped: 0, unsent: false }
     }
 
-    /// Reads all captured frames, buffers them, and passes them to `send` if there is a session. Returns whether frames
+    /// Reads all captured frames, buffers them, and passes them to the session if there is one. Returns whether frames
     /// were dropped unsent because the buffer was full.
     ///
     /// If `wanted` is false the frames are discarded. While `speech` is active all sent frames are kept, for another
@@ -53,30 +61,30 @@ impl Uplink {
         capture: &mut CaptureHandle,
         wanted: bool,
         speech: bool,
-        mut send: Option<SendFrames<'_>>,
+        mut recipient: Option<FrameRecipient<'_>>,
     ) -> bool {
-        let mut event = [CaptureFrame::default(); EVENT_FRAMES_MAX];
-        let frames = &mut event[..self.event_frames()];
+        let mut event = [CaptureFrame::default(); EVENT_SAMPLES_MAX];
+        let samples = &mut event[..self.event_samples()];
         let dropped = self.dropped;
-        let mut works = send.as_mut().is_some_and(|send| self.send_buffered(send));
+        let mut works = recipient.as_mut().is_some_and(|recipient| self.send_buffered(recipient));
         loop {
-            let count = capture.read(frames);
+            let count = capture.read(samples);
             if count == 0 {
                 break;
             }
             if !wanted {
                 continue;
             }
-            self.frames_since_press += count as u64;
-            self.push(&frames[..count]);
-            if works && let Some(send) = &mut send {
+            self.frames_since_press += (count / self.layout.samples()) as u64;
+            self.push(&samples[..count]);
+            if works && let Some(recipient) = &mut recipient {
                 self.unsent = true;
                 self.sent = self.buffer.len();
-                works = send(&frames[..count]);
+                works = (recipient.send)(reduced(&mut samples[..count], self.layout, recipient.layout));
             }
         }
-        if send.is_some() && !speech {
-            self.drop_sent(RESEND_S * self.rate_hz);
+        if recipient.is_some() && !speech {
+            self.drop_sent(RESEND_S * self.rate_hz * self.layout.samples());
         }
         self.dropped > dropped
     }
@@ -116,21 +124,22 @@ impl Uplink {
         self.unsent || self.buffer.len() > self.sent
     }
 
-    /// Returns the number of frames of an event.
-    fn event_frames(&self) -> usize {
-        (self.rate_hz * EVENT_MS / 1000).clamp(1, EVENT_FRAMES_MAX)
+    /// Returns the number of samples of an event.
+    fn event_samples(&self) -> usize {
+        let frames = (self.rate_hz * EVENT_MS / 1000).max(1);
+        (frames * self.layout.samples()).min(EVENT_SAMPLES_MAX)
     }
 
-    fn push(&mut self, frames: &[CaptureFrame]) {
-        let excess =
-            (self.buffer.len() + frames.len()).saturating_sub(BUFFER_S * self.rate_hz).min(self.buffer.len());
+    fn push(&mut self, samples: &[CaptureFrame]) {
+        let capacity = BUFFER_S * self.rate_hz * self.layout.samples();
+        let excess = (self.buffer.len() + samples.len()).saturating_sub(capacity).min(self.buffer.len());
         self.dropped += excess.saturating_sub(self.sent) as u64;
         self.sent = self.sent.saturating_sub(excess);
         self.buffer.drain(..excess);
-        self.buffer.extend(frames);
+        self.buffer.extend(samples);
     }
 
-    /// Keeps at most `limit` of the sent frames.
+    /// Keeps at most `limit` of the sent samples.
     fn drop_sent(&mut self, limit: usize) {
         let excess = self.sent.saturating_sub(limit);
         self.buffer.drain(..excess);
@@ -138,19 +147,36 @@ impl Uplink {
     }
 
     /// Sends the frames that wait for a session, and returns whether the link still works.
-    fn send_buffered(&mut self, send: &mut SendFrames<'_>) -> bool {
-        let mut frames = [CaptureFrame::default(); EVENT_FRAMES_MAX];
+    fn send_buffered(&mut self, recipient: &mut FrameRecipient<'_>) -> bool {
+        let mut samples = [CaptureFrame::default(); EVENT_SAMPLES_MAX];
         while self.sent < self.buffer.len() {
-            let count = (self.buffer.len() - self.sent).min(self.event_frames());
-            for (slot, frame) in frames.iter_mut().zip(self.buffer.range(self.sent..self.sent + count)) {
-                *slot = *frame;
+            let count = (self.buffer.len() - self.sent).min(self.event_samples());
+            for (slot, sample) in samples.iter_mut().zip(self.buffer.range(self.sent..self.sent + count)) {
+                *slot = *sample;
             }
             self.unsent = true;
-            if !send(&frames[..count]) {
+            if !(recipient.send)(reduced(&mut samples[..count], self.layout, recipient.layout)) {
                 return false;
             }
             self.sent += count;
         }
         true
+    }
+}
+
+/// Reduces captured samples to what the session takes, in place: to the microphone's, if it takes no reference. A session
+/// that takes one gets pairs only if they are captured.
+fn reduced(samples: &mut [CaptureFrame], captured: CaptureLayout, taken: CaptureLayout) -> &[CaptureFrame] {
+    match (captured, taken) {
+        (CaptureLayout::WithReference, CaptureLayout::Microphone) => {
+            let frames = samples.len() / captured.samples();
+            for frame in 0..frames {
+                samples[frame] = samples[frame * captured.samples()];
+            }
+            &samples[..frames]
+        }
+        (CaptureLayout::WithReference, CaptureLayout::WithReference) | (CaptureLayout::Microphone, _) => {
+            samples
+        }
     }
 }

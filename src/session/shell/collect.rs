@@ -202,6 +202,12 @@ impl Shell {
     fn take_device_changes(&mut self, context: &mut Context<'_>) {
         for change in self.player.poll_changes(context.now) {
             self.show_impairments(context);
+            if matches!(change, AudioChange::ReferenceLost(_)) {
+                if !self.links.give_reference_up() {
+                    continue;
+                }
+                self.replace_outdated(context);
+            }
             self.warn(&change.message());
             match change {
                 AudioChange::Disconnected(Direction::Playback, _) => {
@@ -219,6 +225,7 @@ impl Shell {
                 | AudioChange::InputWorks
                 | AudioChange::EchoRemains(_)
                 | AudioChange::EchoRemoved
+                | AudioChange::ReferenceLost(_)
                 | AudioChange::XrunBurst(..)
                 | AudioChange::ThreadResponds(_) => {}
             }

@@ -2,10 +2,12 @@
 //!
 //! `session::links` finds the form; here it meets the recorder, the log and the conversation.
 
+use std::time::Duration;
+
 use super::Shell;
-use crate::conversation::{Event, StandbyChange};
+use crate::conversation::{Event, LinkChange, StandbyChange};
 use crate::model::Time;
-use crate::protocol::{ServiceError, SessionShape};
+use crate::protocol::{Lesson, ServiceError, SessionShape};
 use crate::session::core::Context;
 use crate::session::links::{Adaptation, Slot};
 
@@ -67,12 +69,38 @@ impl Shell {
         true
     }
 
+    /// Returns whether a session turns out not to take the reference that it was asked to take, or one that there is no more,
+    /// so that its configuration is not what it should be.
+    pub(super) fn settle_reference(
+        &mut self,
+        slot: Slot,
+        effective: &str,
+        context: &mut Context<'_>,
+    ) -> bool {
+        let Some(adaptation) = self.links.settle_reference(slot, effective) else { return false };
+        self.adapt(slot, &adaptation, context);
+        true
+    }
+
+    /// Replaces a session that takes a reference which is not sent any more: what a session takes is fixed at its beginning.
+    pub(super) fn replace_outdated(&mut self, context: &mut Context<'_>) {
+        if self.links.has_outdated_reference() && context.conversation.is_configured() {
+            context.queue(Event::Link(LinkChange::Expires(Duration::ZERO)));
+        }
+    }
+
     /// Tells what is different at this service, and configures the session again if need be.
     pub(super) fn adapt(&mut self, slot: Slot, adaptation: &Adaptation, context: &mut Context<'_>) {
         self.adapt_without_sending(slot, adaptation, context);
+        let is_in_use = slot == Slot::Active && context.conversation.is_configured();
         let is_changed = match adaptation {
+            Adaptation::Learned(Lesson::ClientReference) if is_in_use => {
+                self.replace_outdated(context);
+                false
+            }
             Adaptation::Learned(lesson) => lesson.changes_session(),
             Adaptation::Reformed(_) => true,
+            Adaptation::Outdated => !is_in_use,
             Adaptation::Lost(_) => false,
         };
         if is_changed {
@@ -84,6 +112,7 @@ impl Shell {
         match adaptation {
             Adaptation::Learned(lesson) => self.warn(&lesson.to_string()),
             Adaptation::Reformed(message) => self.warn(message),
+            Adaptation::Outdated => {}
             Adaptation::Lost(loss) if slot == Slot::Active => self.handle_loss(loss, context),
             Adaptation::Lost(loss) => {
                 self.report.log.standby_lost(loss.class, &loss.message, context.now);

@@ -12,7 +12,7 @@ mod receive;
 
 use std::os::unix::net::UnixStream;
 
-use crate::audio::CaptureFrame;
+use crate::audio::{CaptureFrame, CaptureLayout};
 use crate::background::Background;
 use crate::conversation::{
     Action, Actions, CloseReason, DeviceEvent, Event, Exit, LinkChange, ServiceEvent, StandbyChange, State,
@@ -24,7 +24,7 @@ use crate::model::Time;
 use crate::protocol::{AudioDelta, ClientEvent, Refusal};
 use crate::session::core::{Context, Handled};
 use crate::session::links::{LinkLoss, LinkOutput, Links, Slot};
-use crate::session::player::{Player, SendFrames};
+use crate::session::player::{FrameRecipient, Player};
 use crate::session::report::Report;
 use crate::session::report::log::Anomaly;
 use crate::session::ui::Ui;
@@ -122,13 +122,15 @@ impl Shell {
         let wanted = self.wants_frames(context);
         let can_send = conversation.is_configured() && self.links.can_send();
         let Self { links, player, report, .. } = self;
+        let layout =
+            if links.takes_reference() { CaptureLayout::WithReference } else { CaptureLayout::Microphone };
         let mut send = |frames: &[CaptureFrame]| {
             links.send_audio(frames, &mut |kind, bytes, audio| {
                 report.recorder.record_sent(kind, bytes, audio, now)
             })
         };
-        let send: Option<SendFrames<'_>> = if can_send { Some(&mut send) } else { None };
-        let has_dropped = player.pump(wanted, conversation.speech_active(), send);
+        let recipient = can_send.then_some(FrameRecipient { layout, send: &mut send });
+        let has_dropped = player.pump(wanted, conversation.speech_active(), recipient);
         self.report_dropped(has_dropped, now);
         self.report_loudness(context);
         self.pass_link_outputs(context);
@@ -194,6 +196,7 @@ impl Shell {
             }
             LinkOutput::CancelConnect => self.background.cancel(),
             LinkOutput::WrongClock(message) => self.report.log.wrong_clock(&message, context.now),
+            LinkOutput::ReferenceRefused(message) => self.warn(&message),
             LinkOutput::Up(Slot::Active) => context.queue(Event::Link(LinkChange::Up)),
             LinkOutput::Up(Slot::Standby) => context.queue(Event::Standby(StandbyChange::Up)),
             LinkOutput::Text(Slot::Active, text) => self.receive(&text, context),
@@ -226,7 +229,7 @@ impl Shell {
         context.queue(Event::Link(LinkChange::Down(*reason)));
     }
 
-    fn switch_to_standby(&mut self, context: &Context<'_>) {
+    fn switch_to_standby(&mut self, context: &mut Context<'_>) {
         self.links.switch_to_standby(context.now);
         self.player.change_session();
         self.history.end_session();
@@ -237,6 +240,7 @@ impl Shell {
             }
             self.keep_conversation();
         }
+        self.replace_outdated(context);
     }
 
     /// Starts an orderly exit, or exits at once if one has started already.

@@ -65,6 +65,8 @@ impl Shell {
                 self.begin_session(Slot::Standby, shape, context);
                 self.links.set_expiry(Slot::Standby, expires_at_s);
             }
+            Ok(ServerEvent::SessionUpdated(effective))
+                if self.settle_reference(Slot::Standby, effective, context) => {}
             Ok(ServerEvent::SessionUpdated(effective)) => {
                 let change = if self.is_as_requested(effective, context) {
                     self.links.begin_conversation(Slot::Standby, effective);
@@ -212,7 +214,9 @@ impl Shell {
 
     /// Compares the session with the requested configuration, the first time the service reports it.
     fn check_config(&mut self, effective: &str, context: &mut Context<'_>) {
-        if self.learn_from_session(effective, context) {
+        if self.settle_reference(Slot::Active, effective, context)
+            || self.learn_from_session(effective, context)
+        {
             return;
         }
         self.links.confirm_session();
