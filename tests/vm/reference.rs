@@ -179,7 +179,7 @@ fn line(points: &[(f64, f64)]) -> Option<impl Fn(f64) -> f64 + use<>> {
     );
     let covariance: f64 = points.iter().map(|(x, y)| (x - x0) * (y - y0)).sum();
     let variance: f64 = points.iter().map(|(x, _)| (x - x0) * (x - x0)).sum();
-    (points.len() > 10).then(|| move |x: f64| y0 + covariance / variance * (x - x0))
+    (points.len() > 10).then_some(move |x: f64| y0 + covariance / variance * (x - x0))
 }
 
 /// Returns when the speaker's last run began, in nanoseconds, and its true rate.
