@@ -36,7 +36,10 @@
 //! `audio::health::dead_input::DeadInputDetector::push`, and discards them if nobody wants them
 //! (`audio::rt::capture::follow_request`); then `audio::chain::capture_chain::CaptureChain::process`
 //! filters, amplifies, resamples, limits and rounds to 16 bits, and `lane::Writer::write` puts the frames into the
-//! lane (each with what the speaker played at that instant, from `audio::rt::capture::pair`, if the service is to have it); `audio::chain::loudness::LoudnessDetector::push` finds out whether it is still quiet. `sys::EventFd::notify` wakes the session thread from `session::Session::wait`; in `session::Session::turn`,
+//! lane (each with what the speaker played at that instant, from `audio::rt::capture::pair`, if the service is to have it); `audio::chain::loudness::LoudnessDetector::push` finds out whether it is still quiet. If this device removes the echo itself,
+//! `audio::device_canceller::DeviceCanceller::block` does so before the lane, and what it hears of a talker becomes
+//! `conversation::DeviceEvent::Talk` in `session::shell::Shell::report_talk`; `audio::PlaybackHandle::set_duck` then turns the
+//! reply down. `sys::EventFd::notify` wakes the session thread from `session::Session::wait`; in `session::Session::turn`,
 //! the source `session::shell::Source::Microphone` is `session::shell::Shell::pump`. `session::player::uplink::pump`
 //! takes the frames with `audio::CaptureHandle::read`, copies them with `session::player::uplink::push` for a session
 //! that is still to come, and passes on 80 ms at most at a time: `session::links::send::send_audio` lets `protocol::append`

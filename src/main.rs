@@ -18,14 +18,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mynah::audio::{
-    self, AlsaDevices, AudioError, AudioIo, CaptureLayout, DeviceCanceller, ReferenceSink, ReferenceUpload,
-    StreamFormat, WavDevices,
+    self, AlsaDevices, AudioError, AudioIo, CaptureLayout, DeviceCanceller, EchoKeeper, ReferenceSink,
+    ReferenceUpload, StreamFormat, WavDevices,
 };
 use mynah::background::{self, Background};
 use mynah::board::{Board, PrintedLines};
 use mynah::config::{
-    self, Config, HostInfo, MicrophoneView, RECORDINGS, RecordConfig, Request, SYSTEM_FILE, SavedState,
-    ServiceTarget, WordGate, WordRequest,
+    self, Config, ECHO_FILE, HostInfo, MicrophoneView, RECORDINGS, RecordConfig, Request, SYSTEM_FILE,
+    SavedState, ServiceTarget, WordGate, WordRequest,
 };
 use mynah::conversation::Exit;
 use mynah::model::{Choice, EchoCancellation, Mode};
@@ -170,8 +170,12 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
         is_shown: board.shows_microphone(),
         has_button: board.can_press(&config.peripherals),
     });
-    let audio = match open_audio(config.audio, config.service.input_rate_hz, config.service.echo_cancellation)
-    {
+    let echo = EchoConfig {
+        canceller: config.service.echo_cancellation,
+        ducks_replies: config.talk.ducks_replies,
+        file: config.saved_state.file.as_deref().map(|file| file.with_file_name(ECHO_FILE)),
+    };
+    let audio = match open_audio(config.audio, config.service.input_rate_hz, &echo) {
         Ok(audio) => audio,
         Err(error) => {
             let Some(direction) = error.missing_device() else { return Err(error.into()) };
@@ -238,10 +242,18 @@ fn session_config(config: &Config) -> SessionConfig {
     }
 }
 
+/// What becomes of the speaker's echo.
+struct EchoConfig {
+    canceller: Option<EchoCancellation>,
+    ducks_replies: bool,
+    /// Where what the device's own canceller learns is kept.
+    file: Option<PathBuf>,
+}
+
 fn open_audio(
     requested: config::AudioConfig,
     capture_hz: u32,
-    echo: Option<EchoCancellation>,
+    echo: &EchoConfig,
 ) -> Result<AudioIo, AudioError> {
     let config::AudioConfig { microphone, speaker, controls, unplugged, speech, speaker_file } = requested;
     let format = StreamFormat { capture_hz, ..StreamFormat::default() };
@@ -270,19 +282,17 @@ fn open_audio(
 }
 
 /// Opens the sound cards, with a reference if the echo cancellation needs one.
-fn open_cards(
-    cards: AlsaDevices,
-    format: StreamFormat,
-    echo: Option<EchoCancellation>,
-) -> Result<AudioIo, AudioError> {
-    let (sink, status, layout): (Box<dyn ReferenceSink>, _, _) = match echo {
+fn open_cards(cards: AlsaDevices, format: StreamFormat, echo: &EchoConfig) -> Result<AudioIo, AudioError> {
+    let (sink, status, layout, keeper): (Box<dyn ReferenceSink>, _, _, _) = match echo.canceller {
         Some(EchoCancellation::Device) => {
             let (canceller, status) = DeviceCanceller::new();
-            (Box::new(canceller), status, CaptureLayout::Microphone)
+            let mut canceller = if echo.ducks_replies { canceller } else { canceller.without_duck() };
+            let keeper = restore_echo(&mut canceller, cards.echo_setup(Path::new("/")), echo.file.as_deref());
+            (Box::new(canceller), status, CaptureLayout::Microphone, Some(keeper))
         }
         Some(EchoCancellation::Client) => {
             let (upload, status) = ReferenceUpload::new();
-            (Box::new(upload), status, CaptureLayout::WithReference)
+            (Box::new(upload), status, CaptureLayout::WithReference, None)
         }
         Some(EchoCancellation::Server | EchoCancellation::Off) | None => {
             return audio::open_alsa(cards, format);
@@ -290,7 +300,27 @@ fn open_cards(
     };
     let mut opened = audio::open_alsa_with_reference(cards, StreamFormat { layout, ..format }, sink)?;
     opened.watch_echo(status);
+    if let Some(keeper) = keeper {
+        opened.keep_echo(keeper);
+    }
     Ok(opened)
+}
+
+/// Lets the canceller start from what an earlier run with the same set-up has kept in the file, and returns what keeps
+/// more.
+fn restore_echo(canceller: &mut DeviceCanceller, setup: String, file: Option<&Path>) -> EchoKeeper {
+    let mut keeper = EchoKeeper::new(setup);
+    let Some(file) = file else { return keeper };
+    let restored = match background::read_echo(file) {
+        Ok(None) => Ok(()),
+        Ok(Some(bytes)) => keeper.restore(&bytes, canceller).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(why) = restored {
+        let file = file.display();
+        log::info!("{file}: what was learned of the speaker's echo is not used: {why}; it is learned anew");
+    }
+    keeper
 }
 
 /// Returns where the settings of the service come from.

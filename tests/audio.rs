@@ -18,6 +18,7 @@ mod dac;
 mod dead_input;
 mod device_canceller;
 mod duck;
+mod echo_keeper;
 mod hung_thread;
 mod interpolator;
 mod keep_open;

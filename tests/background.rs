@@ -1,5 +1,6 @@
 //! The background thread: connections with a fresh credential each time, saved state, recordings, heartbeat.
 
+mod echo_file;
 mod proxy;
 mod tokens;
 

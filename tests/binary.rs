@@ -4,6 +4,7 @@ mod dialects;
 mod doctor;
 mod full_disk;
 mod key_in_memory;
+mod learned_echo;
 mod private_files;
 mod proxy;
 mod sign_in;

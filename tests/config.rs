@@ -247,6 +247,25 @@ fn option_turns_off_a_switch_of_the_config_file() {
 }
 
 #[test]
+fn an_early_duck_without_the_canceller_of_the_device_has_no_effect_and_says_so() {
+    let run = |hearing: &str| {
+        Fixture::new().file("mynah.toml", &format!("parrot = true\n[hearing]\n{hearing}")).run()
+    };
+    let told =
+        "mynah.toml, line 3: [hearing] early_duck: has no effect without echo_cancellation = \"device\"";
+    for (hearing, ducks, warnings) in [
+        ("echo_cancellation = \"device\"", true, &[][..]),
+        ("early_duck = true\necho_cancellation = \"device\"", true, &[]),
+        ("early_duck = false", false, &[]),
+        ("early_duck = true", true, &[told]),
+    ] {
+        let config = run(hearing);
+        assert_eq!(config.talk.ducks_replies, ducks, "{hearing}");
+        assert_eq!(config.warnings, warnings, "{hearing}");
+    }
+}
+
+#[test]
 fn log_is_short_for_log_dir_logs() {
     let fixture = Fixture::new().flags(&["--parrot", "--log"]);
     assert_eq!(fixture.run().log.dir, Some(fixture.dir.path().join("logs")));

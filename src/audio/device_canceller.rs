@@ -3,14 +3,14 @@
 //! It divides what is captured into the canceller's frames of 10 ms, and says whether it can work at all, and whether
 //! somebody talks over the speaker. It decides nothing about the conversation, and allocates nothing after construction.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::CaptureFrame;
 use super::reference::aligned::ReferenceBlock;
 use super::reference::clock_map::{Alignment, StampFault};
 use super::rt::reference::ReferenceSink;
-use crate::echo::{Duck, EchoCanceller, EchoReport, FRAME};
+use crate::echo::{Duck, EchoCanceller, EchoReport, EchoResponse, FRAME};
 use crate::model::TalkEvidence;
 
 /// The scale of a sample of 16 bits.
@@ -24,9 +24,11 @@ const CLIPPING_LEARNED: f32 = 1.0 / 2000.0;
 /// told until it is less than the second.
 const CLIPPING_FOUND: f32 = 0.05;
 const CLIPPING_OVER: f32 = 0.01;
+/// What is learned is kept if it lowers the echo by this much, in decibels: less is learned anew within a second.
+const KEPT_ERLE_DB: f32 = 15.0;
 
 /// What the canceller does, for the session: written by the capture thread.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct EchoStatus {
     /// 0 while the reference is used or waited for, else the [`StampFault`] plus 1.
     fault: AtomicU8,
@@ -40,6 +42,26 @@ pub struct EchoStatus {
     clipped: AtomicU64,
     /// Frames of 10 ms in which an echo was removed.
     active: AtomicU64,
+    /// What was learned up to the end of the last reply. Neither thread waits for the other: who finds it locked comes
+    /// again.
+    learned: Mutex<EchoResponse>,
+    /// How often that was written.
+    learned_count: AtomicU64,
+}
+
+impl Default for EchoStatus {
+    fn default() -> EchoStatus {
+        EchoStatus {
+            fault: AtomicU8::default(),
+            erle_db: AtomicU32::default(),
+            talk: AtomicU8::default(),
+            is_clipping: AtomicBool::default(),
+            clipped: AtomicU64::default(),
+            active: AtomicU64::default(),
+            learned: Mutex::new(EchoResponse::silent()),
+            learned_count: AtomicU64::default(),
+        }
+    }
 }
 
 impl EchoStatus {
@@ -84,6 +106,17 @@ impl EchoStatus {
         self.is_clipping.load(Ordering::Relaxed)
     }
 
+    /// Returns what was learned up to the end of a reply since `taken` was that number, which it then is again.
+    pub(super) fn learned(&self, taken: &mut u64) -> Option<EchoResponse> {
+        let count = self.learned_count.load(Ordering::Acquire);
+        if count == *taken {
+            return None;
+        }
+        let learned = self.learned.try_lock().ok()?.clone();
+        *taken = count;
+        Some(learned)
+    }
+
     /// Returns the frames of 10 ms in which an echo was removed, and those of them that were clipped.
     #[must_use]
     pub fn frames(&self) -> (u64, u64) {
@@ -99,6 +132,8 @@ pub struct DeviceCanceller {
     reference: [f32; FRAME],
     out: [f32; FRAME],
     talk: TalkDetector,
+    /// Whether what was learned in this reply is still to be copied.
+    is_learning: bool,
     /// Samples of the frame that is being filled.
     filled: usize,
     /// Whether all blocks so far were whole frames: then they wait for no others.
@@ -117,6 +152,7 @@ impl DeviceCanceller {
             reference: [0.0; FRAME],
             out: [0.0; FRAME],
             talk: TalkDetector::default(),
+            is_learning: false,
             filled: 0,
             are_whole: true,
         };
@@ -130,6 +166,11 @@ impl DeviceCanceller {
         self
     }
 
+    /// Starts from what was learned before; returns whether it was taken: what no room can have is not.
+    pub(super) fn restore(&mut self, response: &EchoResponse) -> bool {
+        self.canceller.restore(response)
+    }
+
     fn process(&mut self) {
         let report = self.canceller.process(&self.microphone, &self.reference, &mut self.out);
         if report.active {
@@ -137,9 +178,24 @@ impl DeviceCanceller {
             self.status.clipped.fetch_add(u64::from(report.clipped), Ordering::Relaxed);
             self.status.erle_db.store(report.erle_db.to_bits(), Ordering::Relaxed);
         }
+        if self.is_learning && !report.active {
+            self.publish();
+        }
+        self.is_learning = report.active;
         self.talk.push(&report);
         self.status.talk.store(self.talk.evidence() as u8, Ordering::Relaxed);
         self.status.is_clipping.store(self.talk.is_clipping, Ordering::Relaxed);
+    }
+}
+
+impl DeviceCanceller {
+    /// Copies what was learned in the reply that has ended, if it is worth to be kept and nobody is just reading.
+    fn publish(&mut self) {
+        let is_good = self.status.erle_db() >= KEPT_ERLE_DB && !self.talk.is_clipping;
+        if is_good && let Ok(mut learned) = self.status.learned.try_lock() {
+            self.canceller.response(&mut learned);
+            self.status.learned_count.fetch_add(1, Ordering::Release);
+        }
     }
 }
 
@@ -187,6 +243,9 @@ impl TalkDetector {
 
 impl ReferenceSink for DeviceCanceller {
     fn interrupt(&mut self) {
+        if std::mem::take(&mut self.is_learning) {
+            self.publish();
+        }
         self.talk.forget();
         self.status.talk.store(TalkEvidence::None as u8, Ordering::Relaxed);
     }

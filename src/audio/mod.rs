@@ -9,6 +9,7 @@ mod alsa;
 mod chain;
 mod device_canceller;
 pub mod earcon;
+mod echo_keeper;
 mod error;
 mod handles;
 mod health;
@@ -27,6 +28,7 @@ use ringbuf::HeapRb;
 use ringbuf::traits::Split;
 
 use crate::lane::{Frame, lane};
+use crate::model::Time;
 use crate::sys::EventFd;
 
 pub use crate::config::{
@@ -47,6 +49,7 @@ pub use alsa::open_error::diagnose;
 pub use chain::capture_chain::CaptureChain;
 pub use chain::playback_chain::PlaybackChain;
 pub use device_canceller::{DeviceCanceller, EchoStatus};
+pub use echo_keeper::EchoKeeper;
 pub use error::{AudioError, DeviceLost, DeviceOwner, Direction, PcmError, Recovery};
 pub use handles::{CaptureHandle, CutReceipt, PlaybackHandle};
 pub use health::dead_input::DeadInput;
@@ -175,6 +178,8 @@ pub struct AudioIo {
     denied: Vec<DeniedPrivilege>,
     /// What the canceller of this device does, or the upload of its reference, if there is one.
     echo: Option<Arc<EchoStatus>>,
+    /// Decides when to keep what it has learned.
+    echo_keeper: Option<EchoKeeper>,
     input_ended: Arc<AtomicBool>,
     input_warning: Option<String>,
     // Last: dropping the lanes tells the threads to stop, so the lanes go before the threads are joined.
@@ -221,6 +226,17 @@ impl AudioIo {
     #[must_use]
     pub fn echo_status(&self) -> Option<&EchoStatus> {
         self.echo.as_deref()
+    }
+
+    /// Sets what decides when to keep what the canceller has learned.
+    pub fn keep_echo(&mut self, keeper: EchoKeeper) {
+        self.echo_keeper = Some(keeper);
+    }
+
+    /// Returns what the canceller has learned, to be kept for the next start, if that is worth a write now. At the end of the
+    /// session it is asked once more.
+    pub fn poll_learned_echo(&mut self, is_ending: bool, now: Time) -> Option<Vec<u8>> {
+        self.echo_keeper.as_mut()?.poll(self.echo.as_deref()?, is_ending, now)
     }
 
     /// Clears the descriptor until the next change. Call it before reading the state, so that no change is missed.
@@ -363,6 +379,7 @@ impl AudioEndpoints {
             device_warnings: Vec::new(),
             denied: Vec::new(),
             echo: None,
+            echo_keeper: None,
             input_ended: Arc::new(AtomicBool::new(false)),
             input_warning: None,
             threads: AudioThreads::new(wake),

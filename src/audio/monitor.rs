@@ -12,8 +12,8 @@ use super::rt::reconnect::MissingDevices;
 use super::{AudioIo, CaptureLayout};
 use crate::model::Time;
 
-/// The most changes of one update: every device, the input, the reference, and both detectors of both directions.
-pub const AUDIO_CHANGES: usize = 8;
+/// The most changes of one update: every device, the input, the reference, the echo, and both detectors of both directions.
+pub const AUDIO_CHANGES: usize = 9;
 
 /// Compares the state of the audio threads with that at the last update.
 #[derive(Debug, Default)]
@@ -23,6 +23,8 @@ pub struct AudioMonitor {
     echo_fault: Option<StampFault>,
     /// Whether it was told that the reference cannot be uploaded.
     is_reference_lost: bool,
+    /// Whether the user was told that the echo is clipped.
+    is_clipping_told: bool,
     /// Capture, then playback.
     xrun_bursts: [XrunBurst; 2],
     /// Capture, then playback.
@@ -43,6 +45,8 @@ pub enum AudioChange {
     EchoRemoved,
     /// The service's canceller gets silence for a reference, because it is not known what was played when. Told once.
     ReferenceLost(StampFault),
+    /// The speaker is too loud for the microphone. Told once.
+    EchoClipped,
     XrunBurst(Direction, Transition),
     ThreadHangs(Direction),
     ThreadResponds(Direction),
@@ -90,6 +94,10 @@ impl AudioMonitor {
             (CaptureLayout::Microphone, None, None)
             | (CaptureLayout::Microphone, Some(_), Some(_))
             | (CaptureLayout::WithReference, _, _) => {}
+        }
+        let is_clipping = audio.echo_status().is_some_and(EchoStatus::is_clipping);
+        if is_clipping && !std::mem::replace(&mut self.is_clipping_told, true) {
+            add(AudioChange::EchoClipped);
         }
         let counters = audio.counters();
         // A thread without its device, or with a closed one, has no work, so it cannot hang in it.
@@ -153,6 +161,10 @@ impl AudioChange {
                 "what the speaker plays cannot be sent to the service's echo cancellation: {fault}; the service uses its \
                  own sound from now on, as with echo_cancellation = \"server\": set that, or use another card"
             ),
+            Self::EchoClipped => "the speaker is so loud that the microphone clips: its echo is removed badly, and a reply is \
+                                  not turned down when you talk over it, until it clips less; lower the volume or the \
+                                  microphone's gain, or move the two apart"
+                .to_owned(),
             Self::XrunBurst(direction, transition) => transition.message(direction),
             Self::ThreadHangs(direction) => HungThread::message(direction, true),
             Self::ThreadResponds(direction) => HungThread::message(direction, false),
@@ -234,6 +246,29 @@ mod tests {
                 ReferenceBlock { samples: &[], is_audible: false, alignment, position: None },
             );
             assert_eq!(monitor.update(&audio, true, Time::ZERO), expected);
+        }
+    }
+
+    #[test]
+    fn a_clipped_echo_is_told_once() {
+        use crate::audio::{Alignment, DeviceCanceller, ReferenceBlock, ReferenceSink};
+        let (mut audio, ..) = steps(StreamFormat::default()).unwrap();
+        let (mut canceller, status) = DeviceCanceller::new();
+        audio.watch_echo(status);
+        let mut monitor = AudioMonitor::default();
+        let mut hear = |sample: i16, frames: usize| {
+            for _ in 0..frames {
+                let alignment = Alignment::Aligned;
+                let reference =
+                    ReferenceBlock { samples: &[0.5; 240], is_audible: true, alignment, position: None };
+                canceller.block(&mut [[sample]; 240], reference);
+            }
+            monitor.update(&audio, true, Time::ZERO)
+        };
+        assert!(hear(i16::MAX, 90).is_empty(), "for less than a second");
+        assert_eq!(hear(i16::MAX, 20), [AudioChange::EchoClipped]);
+        for sample in [0, i16::MAX] {
+            assert!(hear(sample, 8_000).is_empty(), "it is told once");
         }
     }
 

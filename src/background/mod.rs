@@ -7,6 +7,7 @@
 
 mod azure_cli;
 mod connect;
+mod echo_file;
 mod fetch;
 mod heartbeat;
 mod http;
@@ -28,7 +29,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::config::Credential;
+use crate::config::{Credential, ECHO_FILE};
 use crate::sys::EventFd;
 use crate::transport::Tls;
 use connect::ConnectCredential;
@@ -38,6 +39,7 @@ use tokens::TokenSource;
 
 pub use crate::config::RESET_MARK;
 pub use connect::{ConnectError, ConnectRequest, Connection, SimulatedStream, Socket};
+pub use echo_file::read_echo;
 pub use login::log_in;
 pub use recording_file::{
     EmergencyWriter, FILE_BYTES, KEPT_FILES, RECORDINGS, RecordingWrite, require_recordings,
@@ -79,11 +81,12 @@ pub enum BackgroundEvent {
 
 /// The session's handle of the background thread.
 ///
-/// Dropping it writes the latest state and the queued recordings, ends the thread, and takes one second at
+/// Dropping it writes the latest state, what was learned of the echo and the queued recordings, ends the thread, and takes one second at
 /// most.
 pub struct Background {
     requests: Option<mpsc::Sender<BackgroundRequest>>,
     state_writes: Option<watch::Sender<Option<StateWrite>>>,
+    echo_writes: Option<watch::Sender<Option<Vec<u8>>>>,
     recordings: Option<mpsc::Sender<WriteJob>>,
     events: Receiver<BackgroundEvent>,
     wake: Arc<EventFd>,
@@ -99,13 +102,15 @@ enum BackgroundRequest {
 
 impl Background {
     /// Starts the thread. `credential` is read again for every connection, or renewed before its end; state is saved to `file`, if there
-    /// is one.
+    /// is one, and what is learned of the echo beside it.
     ///
     /// # Errors
     /// When the kernel provides no thread or file descriptor, or the file of certificate authorities cannot be used.
     pub fn start(credential: Option<Credential>, file: Option<PathBuf>) -> io::Result<Self> {
         let (requests, request_rx) = mpsc::channel(REQUESTS);
         let (state_writes, state_write_rx) = watch::channel(None);
+        let (echo_writes, echo_write_rx) = watch::channel(None);
+        let echo_file = file.as_deref().map(|file| file.with_file_name(ECHO_FILE));
         let (recordings, recording_rx) = mpsc::channel(RECORDINGS);
         let (event_tx, events) = sync_channel(REQUESTS);
         let wake = Arc::new(EventFd::new()?);
@@ -130,6 +135,7 @@ impl Background {
                         run(request_rx, &sender, credential),
                         tokens::run(token_rx, fetcher),
                         state_file::run(state_write_rx, file, &sender),
+                        echo_file::run(echo_write_rx, echo_file, &sender),
                         recording_file::run(recording_rx, &sender),
                     )
                 };
@@ -144,6 +150,7 @@ impl Background {
         Ok(Self {
             requests: Some(requests),
             state_writes: Some(state_writes),
+            echo_writes: Some(echo_writes),
             recordings: Some(recordings),
             events,
             wake,
@@ -168,6 +175,14 @@ impl Background {
     pub fn save_state(&self, write: StateWrite) {
         if let Some(state_writes) = &self.state_writes {
             state_writes.send_replace(Some(write));
+        }
+    }
+
+    /// Keeps what was learned of the speaker's echo for the next start, beside the state. A newer write replaces one that is
+    /// still pending.
+    pub fn keep_echo(&self, learned: Vec<u8>) {
+        if let Some(echo_writes) = &self.echo_writes {
+            echo_writes.send_replace(Some(learned));
         }
     }
 
@@ -224,7 +239,7 @@ impl Background {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        (self.requests, self.state_writes, self.recordings) = (None, None, None);
+        (self.requests, self.state_writes, self.echo_writes, self.recordings) = (None, None, None, None);
         if let Some((thread, ended)) = self.thread.take()
             && ended.recv_timeout(END_LIMIT) == Err(RecvTimeoutError::Disconnected)
         {

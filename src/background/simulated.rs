@@ -18,6 +18,7 @@ use crate::sys::EventFd;
 pub struct SimulatedBackground {
     requests: mpsc::Receiver<BackgroundRequest>,
     state_writes: watch::Receiver<Option<StateWrite>>,
+    echo_writes: watch::Receiver<Option<Vec<u8>>>,
     recordings: mpsc::Receiver<WriteJob>,
     sender: EventSender,
 }
@@ -30,18 +31,21 @@ impl Background {
     pub fn simulated() -> io::Result<(Self, SimulatedBackground)> {
         let (requests, request_rx) = mpsc::channel(REQUESTS);
         let (state_writes, state_write_rx) = watch::channel(None);
+        let (echo_writes, echo_write_rx) = watch::channel(None);
         let (recordings, recording_rx) = mpsc::channel(RECORDINGS);
         let (event_tx, events) = sync_channel(REQUESTS);
         let wake = Arc::new(EventFd::new()?);
         let simulated = SimulatedBackground {
             requests: request_rx,
             state_writes: state_write_rx,
+            echo_writes: echo_write_rx,
             recordings: recording_rx,
             sender: EventSender { events: event_tx, wake: Arc::clone(&wake) },
         };
         let background = Self {
             requests: Some(requests),
             state_writes: Some(state_writes),
+            echo_writes: Some(echo_writes),
             recordings: Some(recordings),
             events,
             wake,
@@ -71,6 +75,12 @@ impl SimulatedBackground {
     pub fn next_state_write(&mut self) -> Option<StateWrite> {
         let is_new = self.state_writes.has_changed().unwrap_or(false);
         is_new.then(|| self.state_writes.borrow_and_update().clone()).flatten()
+    }
+
+    /// Returns the latest of what was learned of the echo to be kept, once.
+    pub fn next_echo_write(&mut self) -> Option<Vec<u8>> {
+        let is_new = self.echo_writes.has_changed().unwrap_or(false);
+        is_new.then(|| self.echo_writes.borrow_and_update().clone()).flatten()
     }
 
     /// Returns the next recording to write.

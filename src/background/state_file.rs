@@ -12,12 +12,12 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::{BackgroundEvent, EventSender};
-use super::{recording_file, sign_in_file};
-use crate::config::{RECORDINGS, RESET_MARK, SIGN_IN_FILE};
+use super::{echo_file, recording_file, sign_in_file};
+use crate::config::{ECHO_FILE, RECORDINGS, RESET_MARK, SIGN_IN_FILE};
 use crate::sys::create_private_file;
 
 /// Time limit of one write to the SD card.
-const WRITE_LIMIT: Duration = Duration::from_secs(10);
+pub(super) const WRITE_LIMIT: Duration = Duration::from_secs(10);
 
 /// After this time, a state that could not be written is written again.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(60);
 pub enum StateWrite {
     /// The state file with this text.
     Save(String),
-    /// The state file with this text, none of the recordings and no sign-in beside it, and the mark of a factory reset
+    /// The state file with this text, neither recordings, sign-in nor a learned echo beside it, and the mark of a factory reset
     /// ([`RESET_MARK`]).
     Reset(String),
 }
@@ -67,7 +67,7 @@ async fn is_due(writes: &mut watch::Receiver<Option<StateWrite>>, fails: bool) -
 
 async fn apply(write: StateWrite, file: PathBuf) -> io::Result<()> {
     let task = tokio::task::spawn_blocking(move || match write {
-        StateWrite::Save(text) => replace(&file, &text),
+        StateWrite::Save(text) => replace(&file, text.as_bytes()),
         StateWrite::Reset(text) => reset(&file, &text),
     });
     match timeout(WRITE_LIMIT, task).await {
@@ -76,12 +76,13 @@ async fn apply(write: StateWrite, file: PathBuf) -> io::Result<()> {
     }
 }
 
-fn replace(file: &Path, text: &str) -> io::Result<()> {
+/// Replaces the file: whoever reads it finds the old contents or the new ones.
+pub(super) fn replace(file: &Path, contents: &[u8]) -> io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(folder)?;
     let new = file.with_extension("new");
     let mut temporary = create_private_file(&new)?;
-    temporary.write_all(text.as_bytes())?;
+    temporary.write_all(contents)?;
     temporary.sync_all()?;
     fs::rename(&new, file)?;
     File::open(folder)?.sync_all()
@@ -89,8 +90,9 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
 
 /// Writes the mark last: it promises that all else was done.
 fn reset(file: &Path, text: &str) -> io::Result<()> {
-    replace(file, text)?;
+    replace(file, text.as_bytes())?;
     recording_file::remove_all(&file.with_file_name(RECORDINGS))?;
     sign_in_file::remove_sign_in(&file.with_file_name(SIGN_IN_FILE))?;
-    replace(&file.with_file_name(RESET_MARK), "")
+    echo_file::remove(&file.with_file_name(ECHO_FILE))?;
+    replace(&file.with_file_name(RESET_MARK), b"")
 }

@@ -61,7 +61,9 @@ pub use proxy::{Proxy, excludes as no_proxy_excludes};
 pub use record::RecordConfig;
 pub use replay::ReplayRequest;
 pub use report::SettingsReport;
-pub use saved_state::{RECORDING_EXTENSION, RECORDINGS, RESET_MARK, SavedState, is_conversation_id};
+pub use saved_state::{
+    ECHO_FILE, RECORDING_EXTENSION, RECORDINGS, RESET_MARK, SavedState, is_conversation_id,
+};
 pub use secret::Secret;
 pub use sign_in::{
     AZURE_CLI_APPLICATION, Application, Authority, HttpAddress, IdentitySource, KeptSignIn, LoginRequest,

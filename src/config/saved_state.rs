@@ -22,6 +22,8 @@ pub(super) const STATE_DIRS: [(&str, &str); 3] = [
 /// Name of the file, beside the state file, that requests a factory reset. The card image, which holds more
 /// settings than mynah does, looks for it.
 pub const RESET_MARK: &str = "factory-reset";
+/// Name of the file, beside the state file, with what the device's own canceller has learned of the speaker's echo.
+pub const ECHO_FILE: &str = "learned-echo";
 /// Name of the directory, beside the state file, of recordings of faults.
 pub const RECORDINGS: &str = "recordings";
 /// Extension of the files in it. Beyond a number, the oldest is removed.

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use super::boards;
-use super::saved_state::{RECORDING_EXTENSION, RECORDINGS, RESET_MARK};
+use super::saved_state::{ECHO_FILE, RECORDING_EXTENSION, RECORDINGS, RESET_MARK};
 use super::schema::Key;
 use super::values::Values;
 
@@ -127,6 +127,14 @@ fn file_uses(values: &Values, state_file: Option<&Path>) -> Vec<FileUse> {
         add(key, place.clone(), path.to_owned(), FileAccess::Write);
         add(key, format!("the temporary file of {place}"), path.with_extension("new"), FileAccess::Write);
         add(key, format!("the reset mark beside {place}"), beside(RESET_MARK), FileAccess::Write);
+        let echo = beside(ECHO_FILE);
+        add(
+            key,
+            format!("the temporary file of the echo beside {place}"),
+            echo.with_extension("new"),
+            FileAccess::Write,
+        );
+        add(key, format!("the learned echo beside {place}"), echo, FileAccess::Write);
         add(key, format!("the recordings beside {place}"), beside(RECORDINGS), FileAccess::WriteInside);
     }
     if let Some(path) = values.unchecked_path(Key::LogDir) {

@@ -17,6 +17,8 @@ pub struct TalkConfig {
     pub earcons: bool,
     /// Whether a reply goes on after a noise that the service took for speech.
     pub resumes_replies: bool,
+    /// Whether a reply is turned down as soon as the device's own echo canceller hears somebody talk over it.
+    pub ducks_replies: bool,
     /// Whether the microphone may be live without a light that shows it.
     no_light: bool,
     /// The quiet time of [`Mode::Tap`], in every mode.
@@ -51,6 +53,7 @@ pub(super) fn read(values: &mut Values) -> TalkConfig {
         },
         earcons: values.switch(Key::Sounds),
         resumes_replies: values.switch(Key::ResumeAfterNoise),
+        ducks_replies: values.switch(Key::EarlyDuck),
         no_light: values.switch(Key::NoLight),
         tap_quiet,
     }

@@ -92,10 +92,10 @@ mod tests {
 
     use super::*;
     use crate::audio::{
-        Alignment, BufferLevel, Capture, CaptureDevice, CutMode, DeviceCanceller, PcmError, Playback,
-        PlaybackDevice, QueuePlan, Recovery, ReferenceBlock, ReferenceSink, StreamFormat, steps,
+        Alignment, BufferLevel, Capture, CaptureDevice, CutMode, DeviceCanceller, EchoKeeper, PcmError,
+        Playback, PlaybackDevice, QueuePlan, Recovery, ReferenceBlock, ReferenceSink, StreamFormat, steps,
     };
-    use crate::background::Background;
+    use crate::background::{Background, SimulatedBackground};
     use crate::board::Board;
     use crate::config::{
         ButtonAction, ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, GpioLine, LineBias, SavedState,
@@ -227,8 +227,28 @@ mod tests {
         assert!((24_000..2 * 24_000).contains(&back), "after {} ms", back / 24);
     }
 
+    #[test]
+    fn what_is_learned_of_the_echo_is_kept_after_a_reply_and_at_the_end() {
+        let audio = ReadySources { audio: true, ..ReadySources::default() };
+        let (mut device, mut room) = (Device::begin(Mode::Open), Room::new());
+        let mut reply = |device: &mut Device, gain: f32| {
+            room.gain = gain;
+            room.live(device, 500, 0.0);
+            device.canceller.interrupt();
+            device.turn(audio);
+            device.disk.next_echo_write()
+        };
+        assert!(reply(&mut device, 0.5).is_some());
+        assert_eq!(reply(&mut device, 0.3), None, "a minute later");
+        device.happen(Event::Input(UserInput::Leave));
+        assert!(device.session.turn(audio, device.now + 60 * SECOND).is_some(), "the session ends");
+        assert!(device.disk.next_echo_write().is_some());
+    }
+
     /// A room with the speaker's sound in the microphone, the canceller of the device, and its speaker.
     struct Room {
+        /// How loud the echo is.
+        gain: f32,
         random: fastrand::Rng,
         played: Vec<f32>,
         queued: std::collections::VecDeque<i16>,
@@ -241,7 +261,7 @@ mod tests {
     impl Room {
         fn new() -> Self {
             let (played, queued, out) = (Vec::new(), std::collections::VecDeque::new(), Vec::new());
-            Self { random: fastrand::Rng::with_seed(5), played, queued, out, found: None }
+            Self { gain: 0.5, random: fastrand::Rng::with_seed(5), played, queued, out, found: None }
         }
 
         /// Lets frames of 10 ms pass, with a talker of this level; two travel together, as they do while a reply is heard.
@@ -271,7 +291,7 @@ mod tests {
                 let at = self.played.len();
                 self.played.push(0.3 * (2.0 * self.random.f32() - 1.0));
                 let noise = 1e-4 * (2.0 * self.random.f32() - 1.0);
-                let echo = at.checked_sub(150).map_or(0.0, |from| 0.5 * self.played[from]);
+                let echo = at.checked_sub(150).map_or(0.0, |from| self.gain * self.played[from]);
                 let voice = |hz: f32| (std::f32::consts::TAU * hz * at as f32 / 24_000.0).sin();
                 let sound = echo + noise + talk * (voice(220.0) + voice(660.0) + voice(1_540.0)) / 3.0;
                 *frame = [(sound * 32_768.0) as i16];
@@ -321,6 +341,7 @@ mod tests {
         playback: Playback,
         canceller: DeviceCanceller,
         echo: std::sync::Arc<crate::audio::EchoStatus>,
+        disk: SimulatedBackground,
         /// Of what the microphone hears: a tone of 1 kHz around a constant.
         amplitude: f32,
         now: Time,
@@ -333,8 +354,9 @@ mod tests {
             let (mut audio, capture, playback) = steps(StreamFormat::default()).unwrap();
             let (canceller, echo) = DeviceCanceller::new();
             audio.watch_echo(std::sync::Arc::clone(&echo));
+            audio.keep_echo(EchoKeeper::new("this device".to_owned()));
             let (board, buttons) = board();
-            let (background, _) = Background::simulated().unwrap();
+            let (background, disk) = Background::simulated().unwrap();
             let (signals, _signals) = UnixStream::pair().unwrap();
             let config = SessionConfig {
                 instructions: Some(String::new()),
@@ -370,7 +392,7 @@ mod tests {
             let now = Time::ZERO;
             let session = Session::begin(parts, now);
             let amplitude = 0.0;
-            Self { session, buttons, capture, playback, canceller, echo, amplitude, now, _signals }
+            Self { session, buttons, capture, playback, canceller, echo, disk, amplitude, now, _signals }
         }
 
         /// Presses the button while there is no session, and captures this many seconds.

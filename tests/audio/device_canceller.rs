@@ -94,23 +94,29 @@ fn where_the_echo_is_clipped_no_talker_is_told_until_it_no_longer_is() {
 }
 
 /// A canceller in a room with noise from the speaker, and what it tells of a talker after each frame.
-struct Scene {
-    canceller: DeviceCanceller,
-    status: std::sync::Arc<EchoStatus>,
+pub(super) struct Scene {
+    pub(super) canceller: DeviceCanceller,
+    pub(super) status: std::sync::Arc<EchoStatus>,
     random: fastrand::Rng,
     played: Vec<f32>,
     told: Vec<TalkEvidence>,
+    /// How loud the echo is.
+    pub(super) gain: f32,
 }
 
 impl Scene {
-    fn new(is_off: bool) -> Scene {
+    pub(super) fn new(is_off: bool) -> Scene {
         let (canceller, status) = DeviceCanceller::new();
         let canceller = if is_off { canceller.without_duck() } else { canceller };
-        Scene { canceller, status, random: fastrand::Rng::with_seed(5), played: Vec::new(), told: Vec::new() }
+        let random = fastrand::Rng::with_seed(5);
+        Scene { canceller, status, random, played: Vec::new(), told: Vec::new(), gain: 1.0 }
     }
 
-    /// Captures for some seconds, with a talker and a speaker of these levels.
-    fn hear(&mut self, seconds: f32, talk: f32, speaker: f32) {
+    /// Captures for some seconds, with a talker and a speaker of these levels; returns by how much the sound was lowered, in
+    /// decibels.
+    pub(super) fn hear(&mut self, seconds: f32, talk: f32, speaker: f32) -> f32 {
+        let (mut before, mut after) = (0.0, 0.0);
+        let energy = |frames: &[[i16; 1]]| frames.iter().map(|[it]| f64::from(*it).powi(2)).sum::<f64>();
         for _ in 0..(seconds * 100.0) as usize {
             let start = self.played.len();
             let mut captured = [[0_i16]; 240];
@@ -121,9 +127,10 @@ impl Scene {
                     at.checked_sub(delay).map_or(0.0, |from| gain * self.played[from])
                 };
                 let noise = 1e-4 * (2.0 * self.random.f32() - 1.0);
-                let sound = echo(ECHO_FRAMES, 0.5) - echo(ECHO_FRAMES + 131, 0.2) + noise + talk * tones(at);
-                frame[0] = (sound * 32_768.0) as i16;
+                let echo = self.gain * (echo(ECHO_FRAMES, 0.5) - echo(ECHO_FRAMES + 131, 0.2));
+                frame[0] = ((echo + noise + talk * tones(at)) * 32_768.0) as i16;
             }
+            before += energy(&captured);
             let reference = ReferenceBlock {
                 samples: &self.played[start..],
                 is_audible: true,
@@ -131,8 +138,10 @@ impl Scene {
                 position: None,
             };
             assert_no_alloc(|| self.canceller.block(&mut captured, reference));
+            after += energy(&captured);
             self.told.push(self.status.talk());
         }
+        10.0 * ((before + 1.0) / (after + 1.0)).log10() as f32
     }
 }
 

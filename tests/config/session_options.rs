@@ -38,6 +38,7 @@ end_of_utterance_timeout_ms = 800
 [hearing]
 noise_reduction = "off"
 echo_cancellation = "off"
+early_duck = false
 transcription = "azure-speech"
 language = ["en", "de-DE"]
 phrase_list = ["mynah, the bird", "hill"]
@@ -87,7 +88,7 @@ fn every_option_can_be_set_in_the_environment() {
 }
 
 /// The options that set what [`FILE`] sets.
-const FLAGS: [&str; 43] = [
+const FLAGS: [&str; 44] = [
     "--parrot",
     "--model=gpt-4o",
     "--voice=en-US-Ava:DragonHDLatestNeural",
@@ -114,6 +115,7 @@ const FLAGS: [&str; 43] = [
     "--end-of-utterance-timeout-ms=800",
     "--noise-reduction=off",
     "--echo-cancellation=off",
+    "--early-duck=false",
     "--transcription=azure-speech",
     "--language=en,de-DE",
     "--phrase-list=[\"mynah, the bird\", \"hill\"]",
@@ -136,6 +138,7 @@ const FLAGS: [&str; 43] = [
 
 fn check(config: &Config) {
     let service = &config.service;
+    assert!(!config.talk.ducks_replies);
     assert_eq!(service.voice, Some(Voice::AzureStandard("en-US-Ava:DragonHDLatestNeural".to_owned())));
     assert_eq!(
         format!("{:?}", service.voice_options),

@@ -52,6 +52,10 @@ pub(in crate::config) fn read(values: &mut Values, answerer: Answerer<'_>) -> He
             "must be 24000 with echo_cancellation = \"device\", whose filter has that rate; remove one of the two",
         );
     }
+    if echo != EchoCancellation::Device && values.is_set(Key::EarlyDuck) && values.switch(Key::EarlyDuck) {
+        let place = values.place(Key::EarlyDuck).to_owned();
+        values.warn(format!("{place}: has no effect without echo_cancellation = \"device\""));
+    }
     Hearing { noise_reduction, echo_cancellation, transcription, options, languages, input_rate_hz }
 }
 

@@ -145,6 +145,11 @@ impl Player {
         self.audio.playback.set_duck(talk);
     }
 
+    /// Returns what was learned of the speaker's echo, if that is to be kept now.
+    pub(super) fn poll_learned_echo(&mut self, is_ending: bool, now: Time) -> Option<Vec<u8>> {
+        self.audio.poll_learned_echo(is_ending, now)
+    }
+
     /// Opens the microphone.
     pub(super) fn open_microphone(&mut self) {
         self.audio.capture.set_open(true);

@@ -226,6 +226,7 @@ impl Shell {
                 | AudioChange::EchoRemains(_)
                 | AudioChange::EchoRemoved
                 | AudioChange::ReferenceLost(_)
+                | AudioChange::EchoClipped
                 | AudioChange::XrunBurst(..)
                 | AudioChange::ThreadResponds(_) => {}
             }

@@ -86,6 +86,9 @@ impl Shell {
         }
         let exit = self.exit.filter(|(_, at)| now >= *at).map(|(exit, _)| Ok(exit));
         let result = self.player.failure().map(Err).or(exit);
+        if let Some(learned) = self.player.poll_learned_echo(matches!(result, Some(Ok(_))), now) {
+            self.background.keep_echo(learned);
+        }
         if result.is_some() {
             self.history.end();
             self.report_words(now);
