@@ -183,7 +183,8 @@
 //! 10. While the microphone is not wanted, no sample of it is converted, recorded or sent. Its device is closed; or,
 //!     with `keep_open`, it runs on, and each block is counted and forgotten as it is read, before the conversion and
 //!     the lane, with the block that was under way when it is wanted again. Muting closes the device in both cases,
-//!     except with `keep_open = "always"`. Green light means that sound may leave. (A device that was unplugged is
+//!     except with `keep_open = "always"`. In half duplex it is not wanted while the speaker is heard, and for a while after
+//!     that. Green light means that sound may leave. (A device that was unplugged is
 //!     opened for a moment, and never started, to see that it is back.)
 //! 11. There are never two sessions in use, nor more than two links, nor more than 25 dials in a minute, and a second
 //!     link only while a session near its end is replaced (random walks and virtual hours over [`conversation`]).

@@ -132,6 +132,8 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
     }
     let requested = config.talk.mode;
     let mut session_config = session_config(&config);
+    let half_duplex = (config.service.echo_cancellation == Some(EchoCancellation::HalfDuplex))
+        .then_some(config.service.half_duplex_tail);
     let origins = origins(&config);
     let latching = requested == Mode::Hold;
     let signals = signals(&EXIT_SIGNALS).map_err(StartError::Fatal)?;
@@ -209,6 +211,7 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
         audio,
         earcons: config.talk.earcons,
         resumes_replies: config.talk.resumes_replies,
+        half_duplex,
         board,
         background,
         saved_state: config.saved_state,
@@ -294,7 +297,7 @@ fn open_cards(cards: AlsaDevices, format: StreamFormat, echo: &EchoConfig) -> Re
             let (upload, status) = ReferenceUpload::new();
             (Box::new(upload), status, CaptureLayout::WithReference, None)
         }
-        Some(EchoCancellation::Server | EchoCancellation::Off) | None => {
+        Some(EchoCancellation::Server | EchoCancellation::HalfDuplex | EchoCancellation::Off) | None => {
             return audio::open_alsa(cards, format);
         }
     };

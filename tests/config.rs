@@ -193,7 +193,7 @@ fn invalid_values_are_rejected_with_place_and_suggestion() {
         &fixture.flags(&["--echo-cancellation", "of", "--board=desk"]).problems(),
         &[
             "option --board: \"desk\": | adafruit-voice-bonnet, aiy-voice-bonnet, | .toml | mean desktop?",
-            "option --echo-cancellation: \"of\": | server, client, device, off | mean off?",
+            "option --echo-cancellation: \"of\": | server, client, device, half_duplex, off | mean off?",
             "mynah.toml, line 5: language = \"english please\": | de-DE",
             "mynah.toml, line 3: mode = \"tpa\": | open, tap, hold | mean tap?",
             "mynah.toml, line 4: tap_quiet_s = \"0\": | seconds | 1 | 600",

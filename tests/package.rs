@@ -47,7 +47,7 @@ fn manual_page_contains_the_help_of_every_option() {
 #[test]
 fn every_shell_completes_the_words_of_an_option() {
     let pages = pages();
-    for words in ["open tap hold", "server client device off"] {
+    for words in ["open tap hold", "server client device half_duplex off"] {
         for (page, text) in pages.iter().skip(1) {
             assert!(text.contains(words), "{page} lacks {words}");
         }

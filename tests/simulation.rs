@@ -50,6 +50,18 @@ fn a_session_gets_the_devices_reference_if_it_takes_it_and_the_microphone_otherw
 }
 
 #[test]
+fn in_half_duplex_nothing_is_sent_that_was_captured_while_the_speaker_was_heard_or_in_the_tail() {
+    let fresh = RandomState::new().build_hasher().finish() >> 16;
+    for kind in ["half-duplex", "half-duplex-short-sessions", "half-duplex-kept-open"] {
+        for seed in (1..=3).chain([fresh]) {
+            let run = simulate(&scenario_for(seed, kind).unwrap(), None);
+            assert_eq!(run.violation, None, "--seed {seed} --kind {kind}");
+            assert!(run.replies > 0, "--seed {seed} --kind {kind}");
+        }
+    }
+}
+
+#[test]
 fn the_quirks_of_services_cost_no_word_and_no_history() {
     let fresh = RandomState::new().build_hasher().finish() >> 16;
     for seed in (1..=3).chain([fresh]) {

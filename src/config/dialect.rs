@@ -83,7 +83,7 @@ pub(super) fn fit(values: &mut Values, endpoint: &Endpoint, service: &mut Servic
         service.noise_reduction = Choice::Off;
     }
     if matches!(service.echo_cancellation, Some(EchoCancellation::Server | EchoCancellation::Client)) {
-        fit.refuse(Key::EchoCancellation, "it has device and off");
+        fit.refuse(Key::EchoCancellation, "it has device, half_duplex and off");
         service.echo_cancellation = Some(EchoCancellation::Off);
     }
     if service.turn.end_of_utterance.is_some() {

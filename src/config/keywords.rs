@@ -43,8 +43,13 @@ impl Keyword for Option<bool> {
 }
 
 impl Keyword for EchoCancellation {
-    const ALL: &'static [(&'static str, Self)] =
-        &[("server", Self::Server), ("client", Self::Client), ("device", Self::Device), ("off", Self::Off)];
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("server", Self::Server),
+        ("client", Self::Client),
+        ("device", Self::Device),
+        ("half_duplex", Self::HalfDuplex),
+        ("off", Self::Off),
+    ];
 }
 
 /// Transcription models, under the names that the service uses.

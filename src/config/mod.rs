@@ -42,6 +42,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use agent::AgentConfig;
 pub use audio::{
@@ -271,6 +272,8 @@ pub struct ServiceConfig {
     pub noise_reduction: Choice<NoiseReduction>,
     /// Echo cancellation by the service.
     pub echo_cancellation: Option<EchoCancellation>,
+    /// How long the microphone is held back after the speaker was heard, in half duplex.
+    pub half_duplex_tail: Duration,
     /// The model that transcribes the user's words.
     pub transcription: Choice<&'static str>,
     pub transcription_options: TranscriptionOptions,

@@ -33,8 +33,15 @@ pub(super) fn read(values: &mut Values) -> ServiceConfig {
         None => Answerer::Model(&model, family),
     };
     let (voice, voice_options) = session_options::voice(values, answerer);
-    let Hearing { noise_reduction, echo_cancellation, transcription, options, languages, input_rate_hz } =
-        session_options::hearing(values, answerer);
+    let Hearing {
+        noise_reduction,
+        echo_cancellation,
+        transcription,
+        options,
+        languages,
+        input_rate_hz,
+        half_duplex_tail,
+    } = session_options::hearing(values, answerer);
     let TurnRequest { detection, options: turn } = session_options::turn(values, answerer, &languages);
     let reply = session_options::reply(values, answerer, voice.as_ref());
     let is_hold = values.raw(Key::Mode) == Some("hold");
@@ -55,6 +62,7 @@ pub(super) fn read(values: &mut Values) -> ServiceConfig {
         transcription_options: options,
         reply,
         input_rate_hz,
+        half_duplex_tail,
         extra: session_options::extra(values, !is_hold, echo_cancellation),
         agent,
         target,

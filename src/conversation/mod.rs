@@ -11,6 +11,7 @@
 mod backoff;
 mod early_duck;
 mod event;
+mod half_duplex;
 mod handover;
 mod kept_audio;
 mod offline;
@@ -31,6 +32,7 @@ pub use early_duck::{CONFIRM_LIMIT, DUCK_LIMIT};
 pub use event::{
     DeviceEvent, Event, LinkChange, ResponseStatus, ServerError, ServiceEvent, StandbyChange, UserInput,
 };
+pub use half_duplex::HalfDuplex;
 pub use handover::{HANDOVER_BEFORE, SESSION_LIFETIME, SHORTEST_LIFETIME, SWITCH_BY, SWITCH_QUIET};
 pub use kept_audio::KeptAudio;
 pub use open_tap::{TAP_LIMIT, UNHEARD_LIMIT};

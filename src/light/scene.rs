@@ -79,7 +79,7 @@ impl Scene {
         }
         match light.state {
             State::Listening if light.microphone_live => Self::Listening,
-            // The microphone is about to open.
+            // The microphone is about to open, or held back until the room is quiet.
             State::Listening => Self::Connecting,
             State::Speaking => Self::Speaking,
             State::Thinking => Self::Thinking,

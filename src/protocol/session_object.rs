@@ -137,7 +137,7 @@ fn noise_reduction(kind: NoiseReduction) -> Value {
 pub(super) fn echo_cancellation(kind: EchoCancellation) -> Value {
     match kind {
         // Never two cancellers in a row.
-        EchoCancellation::Off | EchoCancellation::Device => Value::Null,
+        EchoCancellation::Off | EchoCancellation::Device | EchoCancellation::HalfDuplex => Value::Null,
         EchoCancellation::Server => json!({"type": "server_echo_cancellation"}),
         EchoCancellation::Client => {
             json!({"type": "server_echo_cancellation", "reference_source": "client", "channels": 2})

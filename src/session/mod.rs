@@ -79,6 +79,8 @@ pub struct SessionParts {
     pub earcons: bool,
     /// Whether a reply goes on after a noise that the service took for speech.
     pub resumes_replies: bool,
+    /// How long the microphone is held back after the speaker was heard; `None` if it is never held back.
+    pub half_duplex: Option<Duration>,
     pub board: Board,
     /// The thread for slow work: name look-ups, connecting, writing files.
     pub background: Background,
@@ -154,6 +156,9 @@ impl Session {
             exit: None,
         };
         let mut session = Self { core: Core::new(conversation), shell };
+        if let Some(tail) = parts.half_duplex {
+            session.shell.player.set_half_duplex(tail);
+        }
         if session.shell.ui.mute_switch() == Some(true) {
             session.core.context(now).queue(Event::Input(UserInput::MuteSwitch(true)));
             session.settle(now);

@@ -22,6 +22,8 @@ pub enum Timer {
     Refill,
     /// All audio in the playback lane has been played.
     Drained,
+    /// In half duplex, the microphone is held back no more.
+    HalfDuplex,
     /// A burst of xruns ends, or a thread counts as hung.
     Monitor,
     /// New lines of the continuous recording are written.
@@ -33,7 +35,7 @@ pub enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Conversation,
         Self::Links,
         Self::Unread,
@@ -41,6 +43,7 @@ impl Timer {
         Self::Light,
         Self::Refill,
         Self::Drained,
+        Self::HalfDuplex,
         Self::Monitor,
         Self::Recording,
         Self::Watchdog,
@@ -74,6 +77,7 @@ impl Session {
             Timer::Light => shell.ui.light_deadline(shell.player.is_microphone_open()),
             Timer::Refill => shell.player.refill_deadline(now),
             Timer::Drained => shell.player.drain_deadline(now),
+            Timer::HalfDuplex => shell.player.half_duplex_deadline(now),
             Timer::Monitor => shell.player.monitor_deadline(),
             Timer::Recording => shell.report.recorder.deadline(),
             Timer::Watchdog => shell.report.watchdog_deadline(),

@@ -55,8 +55,8 @@ impl Session {
         self.settle(now);
         self.shell.maintain_standby(&mut self.core.context(now));
         self.settle(now);
-        // The light changes by itself, and with the last frame that has left.
-        self.shell.update_light(&self.core.context(now));
+        // The light changes by itself, and with the last frame that has left; in half duplex the microphone with the speaker.
+        self.shell.follow_speaker(&self.core.context(now));
         // What was recorded is encoded once everything is done.
         self.shell.end_turn(&self.core.context(now))
     }
@@ -132,6 +132,26 @@ mod tests {
             assert_eq!(done, expected, "with {kept_s} s of audio kept");
             assert_eq!(device.session.shell.player.timings().cut, Some(pressed));
         }
+    }
+
+    #[test]
+    fn in_half_duplex_a_press_interrupts_and_nothing_is_sent_until_the_speaker_is_silent() {
+        let mut device = Device::begin(Mode::Open);
+        device.session.shell.player.set_half_duplex(SECOND / 5);
+        device.happen(Event::Link(LinkChange::Configured));
+        device.capture(60);
+        device.turn(ReadySources { audio: true, ..ReadySources::default() });
+        device.start_reply();
+        let before = device.lines().len();
+        device.capture(60);
+        device.turn(ReadySources { audio: true, ..ReadySources::default() });
+        device.capture(60);
+        device.button(true);
+        device.capture(60);
+        device.turn(ReadySources { audio: true, ..ReadySources::default() });
+        let done = device.lines();
+        assert_eq!(done[..before].iter().filter(|line| line.ends_with("of audio")).count(), 1, "{done:?}");
+        assert_eq!(done[before..], ["input down", "event press", "sent response.cancel", "light"]);
     }
 
     #[test]
@@ -374,6 +394,7 @@ mod tests {
                 audio,
                 earcons: false,
                 resumes_replies: true,
+                half_duplex: None,
                 board,
                 background,
                 saved_state: SavedState {

@@ -106,7 +106,7 @@ fn settings_that_a_dialect_lacks_are_refused_with_those_that_it_has() {
         ("voice", "en-US-Ava:DragonHDLatestNeural", "its voices are alloy, ash,"),
         ("turn-detection", "azure_semantic_vad", "it has server_vad and semantic_vad"),
         ("noise-reduction", "azure_deep_noise_suppression", "near_field, far_field and off"),
-        ("echo-cancellation", "server", "it has device and off"),
+        ("echo-cancellation", "server", "it has device, half_duplex and off"),
         ("end-of-utterance", "on", "it is off"),
         ("transcription", "azure-speech", "whisper-1, gpt-4o-transcribe"),
     ] {

@@ -6,6 +6,18 @@ use proptest::prelude::*;
 use super::{Fixture, KEY, assert_problems, azure};
 
 #[test]
+fn the_feature_that_takes_a_reference_is_added_to_the_query_unless_it_names_features() {
+    let address = |endpoint: &str| {
+        Endpoint::new(endpoint, "gpt-realtime", "2026-07-15").unwrap().requesting_reference().to_string()
+    };
+    let host = "https://bird.services.ai.azure.com";
+    let expected = "&model=gpt-realtime&features=client_ec_reference:true";
+    assert!(address(host).ends_with(expected), "{}", address(host));
+    let own = address(&format!("{host}/voice-live/realtime?features=other:true"));
+    assert!(own.contains("features=other:true") && !own.contains("client_ec_reference"), "{own}");
+}
+
+#[test]
 fn all_forms_of_an_endpoint_give_the_same_address() {
     let whole = "wss://bird.example/voice-live/realtime?api-version=2026-07-15&model=gpt-realtime";
     for input in [

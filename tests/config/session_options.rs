@@ -281,6 +281,14 @@ fn a_wrong_combination_is_refused_with_what_is_allowed_and_why() {
             &["--input-rate=16000", "--echo-cancellation=device"],
             &["option --input-rate: must be 24000 with echo_cancellation = \"device\" | remove one"],
         ),
+        (
+            &["--half-duplex-tail-ms=200"],
+            &["option --half-duplex-tail-ms: has no effect without echo_cancellation = \"half_duplex\""],
+        ),
+        (
+            &["--echo-cancellation=half_duplex", "--half-duplex-tail-ms=9000"],
+            &["option --half-duplex-tail-ms: \"9000\": must be a whole number from 0 to 2000"],
+        ),
         (&["--input-rate=8000"], &["option --input-rate: \"8000\": must be 24000 or 16000"]),
         (&["--reply-temperature=2"], &["option --reply-temperature: \"2\": | from 0 to 1.2"]),
         (&["--reply-max-tokens=5000"], &["option --reply-max-tokens: \"5000\": | 1 to 4096, or inf"]),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use mynah::model::{
-    Choice, EndOfUtterance, InterimKind, InterimResponse, ReplyOptions, TokenCap, TranscriptionOptions,
-    TurnDetection, TurnOptions, Voice, VoiceOptions,
+    Choice, EchoCancellation, EndOfUtterance, InterimKind, InterimResponse, ReplyOptions, TokenCap,
+    TranscriptionOptions, TurnDetection, TurnOptions, Voice, VoiceOptions,
 };
 use mynah::parrot::{Parrot, ParrotConfig};
 use mynah::protocol::{self, SessionConfig};
@@ -140,6 +140,22 @@ fn transcription_is_written_with_what_helps_it() {
         json!({"model": "azure-speech", "language": "en,de-DE", "phrase_list": ["hill"],
             "custom_speech": {"en-US": "e1"}, "prompt": "Birds."})
     );
+}
+
+#[test]
+fn the_service_removes_the_echo_only_if_nobody_else_does() {
+    let service = json!({"type": "server_echo_cancellation"});
+    let client = json!({"type": "server_echo_cancellation", "reference_source": "client", "channels": 2});
+    for (kind, expected) in [
+        (EchoCancellation::Server, service),
+        (EchoCancellation::Client, client),
+        (EchoCancellation::Device, Value::Null),
+        (EchoCancellation::HalfDuplex, Value::Null),
+        (EchoCancellation::Off, Value::Null),
+    ] {
+        let config = SessionConfig { echo_cancellation: Some(kind), ..SessionConfig::default() };
+        assert_eq!(accepted(&config)["input_audio_echo_cancellation"], expected, "{kind:?}");
+    }
 }
 
 #[test]

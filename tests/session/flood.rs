@@ -142,6 +142,7 @@ impl Device {
             audio,
             earcons: false,
             resumes_replies: true,
+            half_duplex: None,
             board,
             background,
             saved_state: SavedState {

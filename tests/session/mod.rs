@@ -207,6 +207,7 @@ impl Device {
             audio,
             earcons: true,
             resumes_replies: true,
+            half_duplex: None,
             board,
             background: Background::start(
                 Some(Credential::Key(Secret::new(KEY).unwrap())),

@@ -42,6 +42,7 @@ fn a_reset_sends_no_history_to_the_next_session() {
         audio: audio::open_wav(wav, StreamFormat::default()).unwrap(),
         earcons: true,
         resumes_replies: true,
+        half_duplex: None,
         board,
         background: Background::start(Some(Credential::Key(Secret::new(KEY).unwrap())), None).unwrap(),
         saved_state: SavedState { file: None, muted: false, volume: 100, accepted: None, conversation: None },

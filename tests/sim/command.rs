@@ -30,7 +30,8 @@ cargo bench --profile guest --bench sim -- [OPTION]...
   --report            the figures of tests/README.md: speed, recovery, memory
   --from SEED         start with this seed instead of a random one
   --seed SEED         one run, traced turn by turn
-  --kind KIND         the kind of that run: chaos (default), kept-open, client-reference, everyday, short-sessions, quirks, hostile,
+  --kind KIND         the kind of that run: chaos (default), kept-open, client-reference, half-duplex,
+                      half-duplex-short-sessions, half-duplex-kept-open, everyday, short-sessions, quirks, hostile,
                       flood or a fault, as printed with a violation
 ";
 

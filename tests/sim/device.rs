@@ -19,7 +19,7 @@ use mynah::config::{
 use mynah::conversation::Mode;
 use mynah::inputs::SimulatedButtons;
 use mynah::leds::{Leds, OutputLines, SysfsPaths};
-use mynah::model::{Choice, TurnDetection, Voice};
+use mynah::model::{Choice, EchoCancellation, TurnDetection, Voice};
 use mynah::protocol::SessionConfig;
 use mynah::session::{RecordingConfig, ServiceEndpoint, ServiceOrigins, SessionParts};
 use mynah::transport::Tls;
@@ -27,6 +27,9 @@ use mynah::transport::Tls;
 use super::network::WriteContext;
 use super::scenario::Scenario;
 use super::server::DATE_S;
+
+/// How long the microphone is held back after the speaker was heard.
+pub(super) const HALF_DUPLEX_TAIL: Duration = Duration::from_millis(300);
 
 pub(super) fn parts(
     scenario: &Scenario,
@@ -58,6 +61,7 @@ pub(super) fn parts(
         audio,
         earcons: true,
         resumes_replies: true,
+        half_duplex: (scenario.echo == EchoCancellation::HalfDuplex).then_some(HALF_DUPLEX_TAIL),
         board,
         background,
         saved_state: SavedState { file: None, muted: false, volume: 100, accepted: None, conversation: None },

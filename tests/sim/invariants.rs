@@ -4,6 +4,7 @@
 //! violation is kept.
 
 use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
 
 use mynah::conversation::{COMMIT_LIMIT, PAUSE_LIMIT, RESUME_AFTER};
 use mynah::recorder::{ReplayOutcome, replay};
@@ -30,6 +31,9 @@ const TONE_FRAMES: u64 = 4800;
 /// [`SPEECH_WRAP_MS`].
 pub(super) const SPEECH_BASE: u16 = 8192;
 pub(super) const SPEECH_WRAP_MS: u64 = 20_000;
+/// How long the light may show a live microphone after the speaker has begun, without faults: until the last sound from
+/// before has left.
+const LIGHT_LIMIT: At = 200 * MS;
 /// How late speech may reach the service: how long it is kept for the next session (`KEEP_LIMIT`), and a margin.
 const SENT_LIMIT: At = 12 * S;
 /// New connections that the service accepts in a minute (protocol §4.2).
@@ -64,6 +68,16 @@ pub(super) struct Invariants {
     noise_until: At,
     /// When the last noise was over, without a turn since.
     noise_over: Option<At>,
+    half_duplex: Option<Audible>,
+}
+
+/// When the speaker was heard, in half duplex.
+#[derive(Debug)]
+struct Audible {
+    /// How long the microphone is held back after that.
+    tail: At,
+    /// From the first sample to the last one of each sound. Those of the last minute are kept.
+    spans: VecDeque<(At, At)>,
 }
 
 /// The sound since the last silence.
@@ -106,6 +120,21 @@ struct Reply {
     unwanted: bool,
 }
 
+impl Audible {
+    fn add(&mut self, at: At) {
+        match self.spans.back_mut() {
+            Some((_, until)) if at <= *until + 10 * MS => *until = at,
+            Some(_) | None => self.spans.push_back((at, at)),
+        }
+        self.spans.retain(|(_, until)| *until + 60 * S > at);
+    }
+
+    /// Returns whether the microphone is to be held back at this time.
+    fn contains(&self, at: At) -> bool {
+        self.spans.iter().any(|(from, until)| (*from..*until + self.tail).contains(&at))
+    }
+}
+
 impl Invariants {
     fn violate(&mut self, at: At, what: String) {
         self.violation.get_or_insert_with(|| format!("{:.3} s: {what}", at as f64 / S as f64));
@@ -124,6 +153,11 @@ impl Invariants {
 
     /// Handles one sample at the speaker's output.
     pub(super) fn sample_played(&mut self, sample: i16, at: At) {
+        if sample != 0
+            && let Some(audible) = &mut self.half_duplex
+        {
+            audible.add(at);
+        }
         let last = std::mem::replace(&mut self.last, sample);
         self.run = if sample == last { self.run + 1 } else { 1 };
         self.tones += u64::from(
@@ -342,18 +376,47 @@ impl Invariants {
         if self.unsent.back() != Some(&ms) {
             self.unsent.push_back(ms);
         }
+        // In half duplex, what was held back is never sent.
+        while self.half_duplex.is_some()
+            && self.unsent.front().is_some_and(|first| (first * MS) + SENT_LIMIT < ms * MS)
+        {
+            self.unsent.pop_front();
+        }
     }
 
     /// Records a sample of the user's voice at the service; its level identifies its millisecond.
     pub(super) fn user_audio_received(&mut self, sample: i16) {
         let Some(code) = sample.unsigned_abs().checked_sub(SPEECH_BASE) else { return };
         if let Some(index) = self.unsent.iter().position(|ms| ms % SPEECH_WRAP_MS == u64::from(code)) {
-            self.unsent.remove(index);
+            let ms = self.unsent.remove(index).unwrap_or_default();
+            let is_held = |audible: &Audible| audible.contains(ms * MS);
+            if self.half_duplex.as_ref().is_some_and(is_held) {
+                let what = format!("sound of {:.3} s was sent, when the speaker was heard", ms as f64 / 1e3);
+                self.violate(ms * MS, what);
+            }
+        }
+    }
+
+    /// Checks from now on that nothing is sent that was captured while the speaker was heard, or in the `tail` after that.
+    pub(super) fn hold_back(&mut self, tail: Duration) {
+        self.half_duplex = Some(Audible { tail: tail.as_nanos() as At, spans: VecDeque::new() });
+    }
+
+    /// Checks that the light does not show a live microphone, which is `lit`, while that is held back.
+    pub(super) fn check_light(&mut self, lit: bool, at: At) {
+        let Some((from, until)) = self.half_duplex.as_ref().and_then(|audible| audible.spans.back()) else {
+            return;
+        };
+        if lit && at < *until + 5 * MS && at > *from + LIGHT_LIMIT {
+            self.violate(at, "the light shows a live microphone while the speaker is heard".to_owned());
         }
     }
 
     /// Checks, for a run without faults, that speech has reached the service in time.
     pub(super) fn check_all_sent(&mut self, at: At) {
+        if self.half_duplex.is_some() {
+            return;
+        }
         let Some(ms) = self.unsent.front().filter(|ms| at > (*ms * MS) + SENT_LIMIT) else { return };
         let what = format!("speech at {:.3} s has not reached the service", *ms as f64 / 1e3);
         self.violate(at, what);

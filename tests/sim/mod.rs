@@ -40,13 +40,16 @@ pub(crate) fn kept_seeds() -> impl Iterator<Item = (u64, &'static str)> {
     })
 }
 
-/// Returns the scenario of a seed: `chaos`, `kept-open`, `client-reference`, `everyday`, `short-sessions`, `quirks`, `hostile`, `flood`, or a fault's name; `None` for any
+/// Returns the scenario of a seed: `chaos`, `kept-open`, `client-reference`, `half-duplex`, `half-duplex-short-sessions`, `half-duplex-kept-open`, `everyday`, `short-sessions`, `quirks`, `hostile`, `flood`, or a fault's name; `None` for any
 /// other kind.
 pub(crate) fn scenario_for(seed: u64, kind: &str) -> Option<Scenario> {
     Some(match kind {
         "chaos" => Scenario::new(seed, Kind::Chaos, TWO_MINUTES),
         "kept-open" => Scenario::new(seed, Kind::Chaos, TWO_MINUTES).keep_open(),
         "client-reference" => Scenario::new(seed, Kind::Chaos, TWO_MINUTES).sending_reference(),
+        "half-duplex" => Scenario::new(seed, Kind::Chaos, TWO_MINUTES).half_duplex(),
+        "half-duplex-short-sessions" => Scenario::new(seed, Kind::ShortSessions, TWO_MINUTES).half_duplex(),
+        "half-duplex-kept-open" => Scenario::new(seed, Kind::Chaos, TWO_MINUTES).half_duplex().keep_open(),
         "everyday" => Scenario::new(seed, Kind::Everyday, TEN_HOURS),
         "short-sessions" => Scenario::new(seed, Kind::ShortSessions, TEN_MINUTES),
         "quirks" => Scenario::new(seed, Kind::Quirks, TEN_MINUTES),

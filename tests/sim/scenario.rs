@@ -294,6 +294,11 @@ impl Scenario {
         Self { echo: EchoCancellation::Client, ..self }
     }
 
+    /// Holds the microphone back while the speaker is heard.
+    pub(super) fn half_duplex(self) -> Self {
+        Self { echo: EchoCancellation::HalfDuplex, ..self }
+    }
+
     fn push_random(&mut self, at: At, kind: Kind, rng: &mut Rng) {
         let direction = if rng.bool() { Direction::Capture } else { Direction::Playback };
         let before_faults_end = |at: At| at.min(self.faults_end);

@@ -29,7 +29,7 @@ use mynah::parrot::ParrotConfig;
 use mynah::session::{ReadySources, Session};
 
 use super::clock::{At, Clock, MS, S};
-use super::device::{board, parts};
+use super::device::{HALF_DUPLEX_TAIL, board, parts};
 use super::invariants::Invariants;
 use super::network::{self, FAST, WriteContext};
 use super::quirks::Quirks;
@@ -149,13 +149,17 @@ impl<'a> World<'a> {
         let clock = Clock::default();
         let (invariants, speech) =
             (Rc::<RefCell<Invariants>>::default(), Rc::<RefCell<SpeechSpan>>::default());
+        if scenario.echo == EchoCancellation::HalfDuplex {
+            invariants.borrow_mut().hold_back(HALF_DUPLEX_TAIL);
+        }
         invariants.borrow_mut().set_frames_after_cut(scenario.manner.frames_after_cut());
         let write_context = Arc::<Mutex<WriteContext>>::default();
         let layout = match scenario.echo {
             EchoCancellation::Client => CaptureLayout::WithReference,
-            EchoCancellation::Server | EchoCancellation::Device | EchoCancellation::Off => {
-                CaptureLayout::Microphone
-            }
+            EchoCancellation::Server
+            | EchoCancellation::Device
+            | EchoCancellation::HalfDuplex
+            | EchoCancellation::Off => CaptureLayout::Microphone,
         };
         let format = StreamFormat { layout, ..StreamFormat::default() };
         let (mut audio, capture_loop, playback_loop) =
@@ -592,6 +596,10 @@ impl<'a> World<'a> {
         }
         if self.muted_since.is_some_and(|since| now > since + CLOSE_LIMIT) && self.microphone.is_open() {
             self.invariants.borrow_mut().open_while_muted(now);
+        }
+        if self.scenario.short_sessions && now < self.scenario.faults_end {
+            let lit = self.write_context.lock().unwrap().lit;
+            self.invariants.borrow_mut().check_light(lit, now);
         }
         if self.scenario.short_sessions && now < self.scenario.faults_end {
             self.invariants.borrow_mut().check_all_sent(now);

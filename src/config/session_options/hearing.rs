@@ -3,6 +3,7 @@
 //! Noise reduction and echo cancellation have words of their own in the table and need no more than that.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::{Answerer, Key, Values, language, refuse_each};
 use crate::config::model_family::ModelFamily;
@@ -17,10 +18,15 @@ pub(in crate::config) struct Hearing {
     /// The languages of the user's words, which turn detection needs too.
     pub(in crate::config) languages: Vec<String>,
     pub(in crate::config) input_rate_hz: u32,
+    /// How long the microphone is held back after the speaker was heard, in half duplex.
+    pub(in crate::config) half_duplex_tail: Duration,
 }
 
 /// The rates at which the sound of the microphone can be sent, in Hz.
 const INPUT_RATES: [u32; 2] = [24_000, 16_000];
+
+/// The longest time for which half duplex waits for a room to be quiet, in milliseconds: a church needs as much.
+const HALF_DUPLEX_TAIL_MAX_MS: u32 = 2_000;
 
 /// The service takes fewer phrases than this.
 const PHRASES_MAX: usize = 500;
@@ -56,7 +62,28 @@ pub(in crate::config) fn read(values: &mut Values, answerer: Answerer<'_>) -> He
         let place = values.place(Key::EarlyDuck).to_owned();
         values.warn(format!("{place}: has no effect without echo_cancellation = \"device\""));
     }
-    Hearing { noise_reduction, echo_cancellation, transcription, options, languages, input_rate_hz }
+    let half_duplex_tail = half_duplex_tail(values, echo);
+    Hearing {
+        noise_reduction,
+        echo_cancellation,
+        transcription,
+        options,
+        languages,
+        input_rate_hz,
+        half_duplex_tail,
+    }
+}
+
+fn half_duplex_tail(values: &mut Values, echo: EchoCancellation) -> Duration {
+    if echo != EchoCancellation::HalfDuplex {
+        refuse_each(
+            values,
+            &[Key::HalfDuplexTailMs],
+            "has no effect without echo_cancellation = \"half_duplex\"",
+        );
+    }
+    let ms = values.whole(Key::HalfDuplexTailMs, 0, HALF_DUPLEX_TAIL_MAX_MS).unwrap_or_default();
+    Duration::from_millis(ms.into())
 }
 
 fn transcription(values: &mut Values, answerer: Answerer<'_>) -> Choice<&'static str> {

@@ -17,7 +17,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use crate::audio::{AUDIO_CHANGES, AudioChange, AudioError, AudioIo, AudioMonitor, Counters, EchoStatus};
-use crate::conversation::{DeviceEvent, Earcon, Event, KeptAudio, LinkChange, ServiceEvent};
+use crate::conversation::{DeviceEvent, Earcon, Event, HalfDuplex, KeptAudio, LinkChange, ServiceEvent};
 use crate::ledger::{Correction, Ledger, PlayedPart, TurnMark, TurnTimings};
 use crate::model::{TalkEvidence, Time};
 use crate::protocol::{AudioDelta, RATE_HZ};
@@ -47,6 +47,8 @@ pub(super) struct Player {
     input_end_reported: bool,
     room_is_loud: bool,
     talk: TalkEvidence,
+    /// Set if the microphone is held back while the speaker is heard.
+    half_duplex: Option<HalfDuplex>,
 }
 
 /// Whether the reply is paused.
@@ -80,7 +82,34 @@ impl Player {
             input_end_reported: false,
             room_is_loud: true,
             talk: TalkEvidence::None,
+            half_duplex: None,
         }
+    }
+
+    /// Lets the microphone be held back while the speaker is heard, and for `tail` after that.
+    pub(super) fn set_half_duplex(&mut self, tail: Duration) {
+        self.half_duplex = Some(HalfDuplex::new(tail));
+    }
+
+    /// Returns whether the microphone may be held back at all.
+    pub(super) fn is_half_duplex(&self) -> bool {
+        self.half_duplex.is_some()
+    }
+
+    /// Returns whether the microphone is held back: the speaker is heard, or was until just now.
+    pub(super) fn holds_microphone_back(&mut self, now: Time) -> bool {
+        let is_heard = self.is_heard();
+        self.half_duplex.as_mut().is_some_and(|half_duplex| half_duplex.update(is_heard, now))
+    }
+
+    /// Returns when to call [`holds_microphone_back`](Self::holds_microphone_back) again.
+    pub(super) fn half_duplex_deadline(&self, now: Time) -> Option<Time> {
+        let half_duplex = self.half_duplex.as_ref()?;
+        let heard = self.audio.playback.played_position().max(self.last_cut);
+        let frames = self.audio.playback.written().saturating_sub(heard);
+        let left = duration(frames);
+        let is_ending = frames > 0 && self.is_heard();
+        half_duplex.deadline().or(is_ending.then(|| now + left + DRAIN_MARGIN))
     }
 
     /// Clears the descriptor until the next change. To be called before the state is read.
@@ -383,7 +412,7 @@ impl Player {
     /// Returns when all audio in the lane will have been played, to call [`poll_event`](Self::poll_event).
     pub(super) fn drain_deadline(&self, now: Time) -> Option<Time> {
         let frames = if self.pause == Pause::No { self.unplayed_frames() } else { 0 };
-        let left = Duration::from_micros(frames * 1_000_000 / u64::from(RATE_HZ));
+        let left = duration(frames);
         (frames > 0).then(|| now + left + DRAIN_MARGIN)
     }
 
@@ -394,6 +423,16 @@ impl Player {
 
     fn is_playing(&self) -> bool {
         self.pause == Pause::No && (self.downlink.is_waiting() || self.unplayed_frames() > 0)
+    }
+
+    /// Returns whether the speaker plays a reply or an earcon, or does so as soon as it can.
+    fn is_heard(&self) -> bool {
+        let playback = &self.audio.playback;
+        let silent_from = playback.played_position().max(playback.lost_position()).max(self.last_cut);
+        let is_cut = self.is_receipt_due;
+        let is_queued = self.pause == Pause::No && self.downlink.is_waiting();
+        let has_speaker = self.monitor.missing().playback.is_none();
+        has_speaker && (is_cut || is_queued || playback.written() > silent_from)
     }
 
     /// Returns whether the lane or the device holds audio, or an item may still receive some.
@@ -424,6 +463,11 @@ impl Player {
     fn unplayed_frames(&self) -> u64 {
         self.ledger.unplayed_frames(self.audio.playback.played_position())
     }
+}
+
+/// Returns how long so many frames of a reply are.
+fn duration(frames: u64) -> Duration {
+    Duration::from_micros(frames * 1_000_000 / u64::from(RATE_HZ))
 }
 
 impl AsFd for Player {

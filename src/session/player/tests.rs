@@ -237,7 +237,54 @@ fn ten_seconds_of_pairs_are_kept_and_each_session_gets_what_it_takes() {
     }
 }
 
+#[test]
+fn the_microphone_is_held_back_from_the_first_frame_to_the_tail_after_the_last() {
+    for what in ["a reply", "a cut", "a pause", "an earcon"] {
+        let mut device = Harness::begin();
+        device.player.earcons = EarconPlayer::new(true);
+        device.player.set_half_duplex(TAIL);
+        assert!(!device.player.holds_microphone_back(Time::ZERO));
+        match what {
+            "an earcon" => device.player.request_earcon(Earcon::Disconnected),
+            _ => device.receive("i", 0..24_000),
+        }
+        device.player.refill();
+        assert!(device.player.holds_microphone_back(Time::ZERO), "{what}: before anything is heard");
+        // What was heard in each 10 ms, and whether the microphone was held back at their end.
+        let mut past: Vec<(bool, bool)> = Vec::new();
+        for step in 1..=250 {
+            let now = Time::ZERO + STEP * step;
+            match (what, step) {
+                ("a cut", 50) => assert!(device.player.cut(now)),
+                ("a pause", 50) => assert!(device.player.pause(now)),
+                ("a pause", 120) => device.player.resume(),
+                _ => {}
+            }
+            let before = device.speaker.out.len();
+            device.play(240);
+            let heard = device.speaker.out[before..].iter().any(|sample| *sample != 0);
+            past.push((heard, device.player.holds_microphone_back(now)));
+        }
+        let tail = TAIL.as_millis() as usize / 10;
+        for (step, (_, held)) in past.iter().enumerate() {
+            let was_heard = past[step.saturating_sub(tail)..=step].iter().any(|(heard, _)| *heard);
+            assert!(*held || !was_heard, "{what}: not held back in step {step}");
+            // 50 ms that a device may still play after a cut, and the steps in which the beginning and the end are seen.
+            let near = step.saturating_sub(tail + 7)..(step + 10).min(past.len());
+            let is_near = past[near].iter().any(|(heard, _)| *heard);
+            assert!(!held || is_near, "{what}: held back for too long in step {step}");
+        }
+        assert!(what != "a pause" || !past[100].1, "open while the reply is paused");
+        assert_eq!(device.player.half_duplex_deadline(Time::ZERO + STEP * 250), None, "{what}");
+    }
+}
+
+/// How long the microphone is held back after the speaker was heard.
+const TAIL: Duration = Duration::from_millis(300);
+const STEP: Duration = Duration::from_millis(10);
+
 struct Harness {
+    now: Time,
     player: Player,
     playback: Playback,
     speaker: Speaker,
@@ -246,7 +293,12 @@ struct Harness {
 impl Harness {
     fn begin() -> Self {
         let (audio, _, playback) = steps(StreamFormat::default()).unwrap();
-        Self { player: Player::new(audio, false, 100), playback, speaker: Speaker::default() }
+        Self {
+            now: Time::ZERO,
+            player: Player::new(audio, false, 100),
+            playback,
+            speaker: Speaker::default(),
+        }
     }
 
     /// Receives samples of an item.
@@ -261,7 +313,7 @@ impl Harness {
                 content_index: 0,
                 base64: std::str::from_utf8(&base64).unwrap().into(),
             };
-            assert_eq!(self.player.handle_delta(&delta, Time::ZERO).queued, chunk.len());
+            assert_eq!(self.player.handle_delta(&delta, self.now).queued, chunk.len());
         }
     }
 
@@ -286,7 +338,7 @@ impl Harness {
 
     fn turn(&mut self) {
         while self.player.poll_receipt(Time::ZERO) {}
-        let _ = self.player.poll_event(Time::ZERO);
+        let _ = self.player.poll_event(self.now);
         self.player.refill();
     }
 

@@ -145,8 +145,8 @@ impl Shell {
 
     /// Queues that the room has become loud or quiet, if the conversation has to know.
     fn report_loudness(&mut self, context: &mut Context<'_>) {
-        let changed =
-            self.player.take_loudness(context.conversation.heeds_loudness() && self.wants_frames(context));
+        let wanted = context.conversation.heeds_loudness() && self.wants_frames(context);
+        let changed = self.player.take_loudness(wanted);
         if let Some(loud) = changed {
             context.queue(Event::Device(DeviceEvent::Room { loud }));
         }
@@ -155,7 +155,8 @@ impl Shell {
     /// Queues that somebody talks over the speaker, or no longer does, if the conversation has to know. Returns whether it
     /// has.
     pub(in crate::session) fn report_talk(&mut self, context: &mut Context<'_>) -> bool {
-        let talk = self.player.take_talk(context.conversation.heeds_talk() && self.wants_frames(context));
+        let wanted = context.conversation.heeds_talk() && self.wants_frames(context);
+        let talk = self.player.take_talk(wanted);
         if let Some(talk) = talk {
             context.queue(Event::Device(DeviceEvent::Talk(talk)));
         }
@@ -169,8 +170,10 @@ impl Shell {
     }
 
     /// Returns whether captured frames are used: none is before the light shows that the microphone is live.
-    fn wants_frames(&self, context: &Context<'_>) -> bool {
-        context.conversation.microphone_open() && self.ui.light().microphone_live
+    fn wants_frames(&mut self, context: &Context<'_>) -> bool {
+        context.conversation.microphone_open()
+            && self.ui.light().microphone_live
+            && !self.player.holds_microphone_back(context.now)
     }
 
     /// Sends a command over the active link, if there is one.

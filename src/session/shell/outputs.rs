@@ -18,7 +18,8 @@ impl Shell {
     /// Sets microphone and light from the conversation: the light is on before the first sample and off after the last.
     pub(in crate::session) fn update_outputs(&mut self, context: &Context<'_>) {
         let conversation = context.conversation;
-        let open = conversation.microphone_open();
+        let is_held_back = self.player.holds_microphone_back(context.now);
+        let open = conversation.microphone_open() && !is_held_back;
         if !open {
             self.player.close_microphone(conversation.muted());
         }
@@ -37,7 +38,10 @@ impl Shell {
     /// Updates the light from the conversation and the microphone, at once where that changes it.
     pub(in crate::session) fn update_light(&mut self, context: &Context<'_>) {
         let Context { conversation, now, .. } = context;
-        let wanted = conversation.microphone_open() && self.player.monitor().missing().capture.is_none();
+        let is_held_back = self.player.holds_microphone_back(*now);
+        let wanted = conversation.microphone_open()
+            && !is_held_back
+            && self.player.monitor().missing().capture.is_none();
         let unsent = self.player.has_unsent(self.links.is_blocked());
         let live = wanted || self.player.is_microphone_open() || unsent;
         self.ui.set_state(conversation.state(), conversation.muted(), live, *now);
@@ -49,6 +53,11 @@ impl Shell {
             self.ui.show(levels, *now);
         }
         self.ui.restore_light(*now);
+    }
+
+    /// Updates what follows from what the speaker plays, and not from an event: the light, and in half duplex the microphone.
+    pub(in crate::session) fn follow_speaker(&mut self, context: &Context<'_>) {
+        if self.player.is_half_duplex() { self.update_outputs(context) } else { self.update_light(context) }
     }
 
     /// Moves replies to the lane, and messages to the socket of the active link.
