@@ -52,6 +52,37 @@ fn starting_and_stopping_makes_no_click() {
 }
 
 #[test]
+fn a_suppressed_background_fades_in_when_the_echo_has_ended() {
+    // A loudspeaker that distorts teaches the suppressor to remove much, and so a faint tone is removed too, up to the
+    // last frame before the pause.
+    let tone = |n: usize| 1e-4 * (n as f32 * 0.05).sin();
+    let mut canceller = EchoCanceller::new();
+    let mut rng = fastrand::Rng::with_seed(8);
+    let (mut out, mut heard, mut last_active) = ([0.0; FRAME], Vec::new(), 0);
+    for frame in 0..700 {
+        let plays = frame < 600;
+        let reference = noise(&mut rng, if plays { 0.4 } else { 0.0 });
+        let distortion = noise(&mut rng, if plays { 0.1 } else { 0.0 });
+        let microphone =
+            std::array::from_fn(|n| 0.8 * reference[n] + distortion[n] + tone(frame * FRAME + n));
+        last_active =
+            if canceller.process(&microphone, &reference, &mut out).active { frame } else { last_active };
+        heard.extend(out);
+    }
+    // The frame that is written by the last active one.
+    let fade = last_active * FRAME..(last_active + 1) * FRAME;
+    let expected = |n: usize| tone(n - FRAME);
+    let share = |part: std::ops::Range<usize>| {
+        let error: f32 = part.clone().map(|n| (heard[n] - expected(n)).powi(2)).sum();
+        (error / part.map(|n| expected(n).powi(2)).sum::<f32>()).sqrt()
+    };
+    let (before, end) = (share(fade.start - FRAME..fade.start), share(fade.end - 24..fade.end));
+    assert!(before > 0.7, "{before}: the tone was not removed, so nothing is shown");
+    assert!(end < 0.05, "{end} of the tone is missing where it is passed on from the next sample on");
+    assert!(share(fade.end..heard.len()) == 0.0);
+}
+
+#[test]
 fn a_clipped_frame_is_told_and_teaches_nothing() {
     let mut canceller = EchoCanceller::new();
     let mut rng = fastrand::Rng::with_seed(5);
