@@ -5,9 +5,10 @@
 
 use super::residual::ResidualEvidence;
 
-/// A frame is evidence if what is left is 3 dB above the model, and 6 dB above it in at least a tenth of the bins.
-const EXCESS: f32 = 2.0;
-const SHARE: f32 = 0.1;
+/// A frame is evidence if what is left is above the model, and far above it in three of the 75 bins: a talker who is
+/// 20 dB weaker than the echo is heard first in single harmonics, where the echo has none.
+const EXCESS: f32 = 1.1;
+const SHARE: f32 = 0.035;
 /// Evidence and window of the two rules, in frames of 10 ms.
 const WEAK: (u32, u32) = (3, 4);
 const STRONG: (u32, u32) = (12, 24);
@@ -50,7 +51,7 @@ impl DuckDetector {
 mod tests {
     use super::*;
 
-    const TALKER: ResidualEvidence = ResidualEvidence { excess: 2.1, share: 0.11 };
+    const TALKER: ResidualEvidence = ResidualEvidence { excess: 1.2, share: 0.04 };
 
     #[test]
     fn three_of_four_frames_duck_weakly_and_twelve_of_24_strongly() {
@@ -75,7 +76,7 @@ mod tests {
 
     #[test]
     fn both_the_level_and_the_width_count() {
-        for (excess, share) in [(2.0, 0.5), (100.0, 0.1), (f32::NAN, 1.0), (100.0, f32::NAN)] {
+        for (excess, share) in [(1.1, 0.5), (100.0, 0.035), (f32::NAN, 1.0), (100.0, f32::NAN)] {
             let mut detector = DuckDetector::default();
             let ducks = (0..30).map(|_| detector.push(ResidualEvidence { excess, share }));
             assert_eq!(ducks.max(), Some(Duck::None), "{excess} at {share}");

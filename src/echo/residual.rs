@@ -38,15 +38,15 @@ const SPEECH_BINS: std::ops::Range<usize> = 5..80;
 /// How often the background's noise and a least power count in the model of [`ResidualEvidence`].
 const NOISE_WEIGHT: f32 = 3.0;
 const NOISE_MIN: f32 = 1e-7;
-/// A bin counts in [`ResidualEvidence::share`] if it is this much above the model: 6 dB.
-const BIN_EXCESS: f32 = 4.0;
+/// A bin counts in [`ResidualEvidence::share`] if it is this much above the model: 9.5 dB.
+const BIN_EXCESS: f32 = 9.0;
 
 /// How much is left in a frame beyond the model of an echo without a talker, from 250 to 4000 Hz.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct ResidualEvidence {
     /// The power that is left, relative to the model's.
     pub(super) excess: f32,
-    /// The share of bins with four times the model's power.
+    /// The share of bins with nine times the model's power.
     pub(super) share: f32,
 }
 
