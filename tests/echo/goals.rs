@@ -1,7 +1,8 @@
 //! The goals of the canceller's table, and the rules by which its scenes are judged.
 //!
-//! They were committed before the scenes of the report existed: `report_seed.txt` holds the hash of the commit that
-//! set them. Everything that was tuned was tuned on other seeds, `TUNING_SEED` and the next ones.
+//! They were committed before the scenes of the report existed: `report_seed.txt` holds the hash of the last commit that
+//! changed them, the canceller or how scenes are made. Everything that was tuned was tuned on other seeds, `TUNING_SEED`
+//! and the next ones.
 
 /// The seed of the scenes to tune on.
 pub(crate) const TUNING_SEED: u64 = 1;

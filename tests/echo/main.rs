@@ -8,6 +8,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a bench fails by panicking")]
 
 mod detector;
+mod found;
 mod goals;
 mod scenes;
 mod table;
@@ -17,7 +18,7 @@ mod instructions;
 
 use mynah::echo::{EchoCanceller, FRAME};
 
-/// The hash of the commit that set `goals.rs`.
+/// The hash of a commit, see `goals.rs`.
 const REPORT_SEED: &str = include_str!("report_seed.txt");
 
 fn main() {

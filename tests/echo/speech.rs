@@ -3,6 +3,7 @@
 use mynah::echo::EchoCanceller;
 
 use super::scenes::Plan;
+use super::scenes::cards::{Cards, Driver};
 use super::scenes::measure::{count_events, ducked, erle_db, latencies_ms, talker_gain_db};
 use super::scenes::room::soft;
 use super::scenes::stoi::stoi;
@@ -37,6 +38,17 @@ fn a_reference_that_is_late_is_worth_nothing() {
     scene.reference.splice(0..0, [0.0; 127]);
     let late = erle_db(&scene, &scene.run(&mut EchoCanceller::new()).out, 5.0..8.0);
     assert!(aligned >= 35.0 && late <= aligned - 15.0, "{aligned} dB, and 1 ms late {late} dB");
+}
+
+#[test]
+fn an_echo_is_cancelled_across_two_clocks_if_the_reference_follows() {
+    let plan = Plan { reply_s: vec![0.0..12.0], talk_s: vec![], ..Plan::base(5) };
+    let cards = Cards { drift_ppm: Some(300.0), speaker: Driver::I2s, microphone: Driver::I2s };
+    let mut scene = Plan { cards: Some(cards), ..plan.clone() }.build();
+    let followed_db = erle_db(&scene, &scene.run(&mut EchoCanceller::new()).out, 7.0..12.0);
+    scene.reference = plan.build().reference;
+    let left_db = erle_db(&scene, &scene.run(&mut EchoCanceller::new()).out, 7.0..12.0);
+    assert!(followed_db >= 38.0 && left_db <= 20.0, "{followed_db} dB, and {left_db} dB if it does not");
 }
 
 #[test]

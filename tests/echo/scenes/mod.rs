@@ -3,6 +3,7 @@
 //! All is drawn from a seed: voices, room, places, noise. There are no recordings, and nothing here is a real room or
 //! a real loudspeaker. The reference leads by 4 ms, as it has to.
 
+pub(crate) mod cards;
 pub(crate) mod fourier;
 pub(crate) mod measure;
 pub(crate) mod room;
@@ -13,6 +14,7 @@ use std::ops::Range;
 
 use mynah::echo::{DELAY_FRAMES, EchoCanceller, EchoReport, FRAME};
 
+use cards::Cards;
 use measure::{level_db, rms_db};
 use room::{Distortion, Room, heard, play};
 use voice::Voice;
@@ -23,9 +25,6 @@ const REPLY_DB: f32 = -23.0;
 const ECHO_DB: f32 = -26.0;
 /// By how many samples the reference leads: 4 ms.
 const LEAD: usize = 96;
-/// What is left of the clocks' wander, in samples rms (3 µs), and how slowly it changes, in frames (8 s).
-const WANDER: f64 = 0.072;
-const WANDER_FRAMES: f64 = 800.0;
 
 /// What a scene is made of.
 #[derive(Clone, Debug)]
@@ -42,8 +41,8 @@ pub(crate) struct Plan {
     pub(crate) noise_db: f32,
     /// When the device is moved, in seconds.
     pub(crate) moved_s: Option<f32>,
-    /// By how much the loudspeaker's clock is faster than the microphone's.
-    pub(crate) drift_ppm: f64,
+    /// The sound cards whose timestamps the reference is read by; without them it is exact.
+    pub(crate) cards: Option<Cards>,
     pub(crate) reply_s: Vec<Range<f32>>,
     pub(crate) talk_s: Vec<Range<f32>>,
 }
@@ -61,7 +60,7 @@ impl Plan {
             talker_db: -10.0,
             noise_db: -65.0,
             moved_s: None,
-            drift_ppm: 0.0,
+            cards: None,
             reply_s: vec![0.0..25.0, 30.0..57.0],
             talk_s: vec![15.5..25.0, 26.0..29.5, 45.5..57.0],
         }
@@ -79,13 +78,13 @@ impl Plan {
         scale_to(&mut echo, ECHO_DB, level_db);
         echo.splice(0..0, [0.0; LEAD]);
         echo.truncate(samples);
-        let mut reference = reply;
-        if self.drift_ppm != 0.0 {
-            let wander = wander(rng.u64(..), samples);
-            let at = |n: usize| n as f64 * (1.0 + 1e-6 * self.drift_ppm);
-            echo = interpolated(&echo, at);
-            reference = interpolated(&reference, |n| at(n) + wander[n]);
-        }
+        let reference = match &self.cards {
+            None => reply,
+            Some(cards) => {
+                echo = cards.capture(&echo);
+                cards.reference(&reply, self.seed ^ self.voices)
+            }
+        };
         if !sentences.is_empty() {
             talk = heard(&talk, &room.talk());
             scale_to(&mut talk, ECHO_DB + self.talker_db, level_db);
@@ -196,49 +195,4 @@ fn pink_noise(seed: u64, samples: usize) -> Vec<f32> {
             states.iter().sum()
         })
         .collect()
-}
-
-/// Returns how wrong the reference's position is, in samples.
-fn wander(seed: u64, samples: usize) -> Vec<f64> {
-    let mut rng = fastrand::Rng::with_seed(seed);
-    let kept = 1.0 - 1.0 / WANDER_FRAMES;
-    // The sum of twelve uniform values is nearly normal, of variance 1.
-    let mut normal = || (0..12).map(|_| rng.f64()).sum::<f64>() - 6.0;
-    let mut value = WANDER * normal();
-    let mut frames = Vec::new();
-    for _ in 0..samples / FRAME + 2 {
-        frames.push(value);
-        value = kept * value + WANDER * (1.0 - kept * kept).sqrt() * normal();
-    }
-    let between = |n: usize| {
-        let (frame, share) = (n / FRAME, (n % FRAME) as f64 / FRAME as f64);
-        frames[frame] + share * (frames[frame + 1] - frames[frame])
-    };
-    (0..samples).map(between).collect()
-}
-
-/// Returns the samples at other positions, by a windowed sinc of 32 taps.
-pub(crate) fn interpolated(samples: &[f32], position: impl Fn(usize) -> f64) -> Vec<f32> {
-    const SIDE: i64 = 16;
-    let value = |n: usize| {
-        let at = position(n);
-        let (whole, part) = (at.floor() as i64, at - at.floor());
-        // sin(π(part − tap)) has one magnitude for all taps.
-        let sine = (std::f64::consts::PI * part).sin();
-        let taps = (1 - SIDE..=SIDE).map(|tap| {
-            let Some(sample) = usize::try_from(whole + tap).ok().and_then(|at| samples.get(at)) else {
-                return 0.0;
-            };
-            let distance = part - tap as f64;
-            let sign = if tap % 2 == 0 { 1.0 } else { -1.0 };
-            let sinc = match distance.abs() < 1e-9 {
-                true => 1.0,
-                false => sign * sine / (std::f64::consts::PI * distance),
-            };
-            let window = (std::f64::consts::PI * distance / (2.0 * SIDE as f64)).cos().max(0.0);
-            sinc * window * window * f64::from(*sample)
-        });
-        taps.sum::<f64>() as f32
-    };
-    (0..samples.len()).map(value).collect()
 }
