@@ -4,7 +4,7 @@
 use std::f64::consts::TAU;
 
 use fastrand::Rng;
-use mynah::audio::{Alignment, ClockMap, Clocks, Stamp, StampFault};
+use mynah::audio::{Alignment, ClockMap, Clocks, DelayLockedLoop, Stamp, StampFault};
 
 const HZ: u32 = 24_000;
 const FS: f64 = HZ as f64;
@@ -61,6 +61,24 @@ fn one_clock_is_a_constant_that_never_moves() {
         assert!(moved < 1e-6, "{driver:?}: moves by {moved} ms");
         assert!(settled[0].abs() < 0.7, "{driver:?}: {} ms off", settled[0]);
         assert_eq!(world.map.clocks(), Clocks::Same);
+    }
+}
+
+#[test]
+fn late_timestamps_in_a_row_are_no_jump_unless_they_agree() {
+    for clocks in [Clocks::Same, Clocks::Apart] {
+        let after = |late_ms: [f64; 6]| {
+            let mut tracked = DelayLockedLoop::new(clocks);
+            let steady = std::iter::repeat_n(0.0, 200);
+            for (step, late_ms) in steady.chain(late_ms).enumerate() {
+                tracked.observe(step as f64 * INTERVAL_S, late_ms / 1000.0).unwrap();
+            }
+            1000.0 * tracked.offset_s(2.05).unwrap()
+        };
+        let disagreeing_ms = after([3.0, 7.0, 1.5, 5.0, 9.0, 2.0]);
+        assert!(disagreeing_ms.abs() < 0.1, "{clocks:?}: moved by {disagreeing_ms} ms");
+        let agreeing_ms = after([5.0, 5.05, 4.95, 5.0, 5.05, 4.95]);
+        assert!((agreeing_ms - 5.0).abs() < 0.1, "{clocks:?}: {agreeing_ms} ms after a jump of 5 ms");
     }
 }
 

@@ -28,7 +28,7 @@ const FIRST_DEVIATION_S: f64 = 0.3e-3;
 const DEVIATION_MAX_S: f64 = 6e-3;
 /// The least error that counts as an outlier, in seconds: a timestamp that was taken late.
 const OUTLIER_MIN_S: f64 = 0.25e-3;
-/// Consecutive outliers after which the offset is taken to have jumped.
+/// Consecutive outliers that agree with each other, after which the offset is taken to have jumped.
 const OUTLIERS_MAX: u32 = 4;
 /// Jumps within [`JUMPS_WITHIN`] observations that no device has which says what it plays.
 const JUMPS_MAX: u32 = 4;
@@ -59,6 +59,8 @@ pub struct DelayLockedLoop {
     /// Observations since the offset was last unknown.
     observations: u32,
     outliers: u32,
+    /// The error of the last outlier.
+    outlier_s: f64,
     jumps: u32,
     since_jump: u32,
 }
@@ -78,6 +80,7 @@ impl DelayLockedLoop {
             residual_s: 0.0,
             observations: 0,
             outliers: 0,
+            outlier_s: 0.0,
             jumps: 0,
             since_jump: 0,
         };
@@ -138,7 +141,10 @@ impl DelayLockedLoop {
         let limit_s = OUTLIER_MIN_S.max(4.0 * (self.offset_variance.sqrt() + self.noise().sqrt()));
         self.since_jump = self.since_jump.saturating_add(1);
         if error_s.abs() > limit_s {
-            self.outliers += 1;
+            // Timestamps that were taken late differ from each other; those after a jump do not.
+            let agrees = (error_s - self.outlier_s).abs() <= limit_s;
+            self.outliers = if agrees { self.outliers + 1 } else { 1 };
+            self.outlier_s = error_s;
             if self.outliers >= OUTLIERS_MAX {
                 return self.jump(at_s, offset_s);
             }
