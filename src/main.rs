@@ -14,12 +14,13 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use mynah::audio::{
-    self, AlsaDevices, AudioError, AudioIo, CaptureLayout, DeviceCanceller, EchoKeeper, ReferenceSink,
-    ReferenceUpload, StreamFormat, WavDevices,
+    self, AlsaDevices, AudioError, AudioIo, CaptureLayout, DeviceCanceller, EchoKeeper, EchoStatus,
+    ReferenceSink, ReferenceUpload, StreamFormat, WavDevices,
 };
 use mynah::background::{self, Background};
 use mynah::board::{Board, PrintedLines};
@@ -253,6 +254,13 @@ struct EchoConfig {
     file: Option<PathBuf>,
 }
 
+impl EchoConfig {
+    fn new_canceller(&self) -> (DeviceCanceller, Arc<EchoStatus>) {
+        let (canceller, status) = DeviceCanceller::new();
+        (if self.ducks_replies { canceller } else { canceller.without_duck() }, status)
+    }
+}
+
 fn open_audio(
     requested: config::AudioConfig,
     capture_hz: u32,
@@ -261,10 +269,9 @@ fn open_audio(
     let config::AudioConfig { microphone, speaker, controls, unplugged, speech, speaker_file } = requested;
     let format = StreamFormat { capture_hz, ..StreamFormat::default() };
     let opened = if speech.is_some() || speaker_file.is_some() {
-        audio::open_wav(WavDevices { microphone: speech, speaker: speaker_file, speed: 1 }, format)?
+        open_files(WavDevices { microphone: speech, speaker: speaker_file, speed: 1 }, format, echo)?
     } else {
-        let cards = AlsaDevices { microphone, speaker, controls, unplugged };
-        open_cards(cards, format, echo)?
+        open_cards(AlsaDevices { microphone, speaker, controls, unplugged }, format, echo)?
     };
     for control in opened.failed_controls() {
         log::warn!("{control}");
@@ -284,12 +291,22 @@ fn open_audio(
     Ok(opened)
 }
 
+/// Opens WAV files in place of the cards. Their set-up is not that of any room, so that nothing learned is kept.
+fn open_files(files: WavDevices, format: StreamFormat, echo: &EchoConfig) -> Result<AudioIo, AudioError> {
+    if echo.canceller != Some(EchoCancellation::Device) {
+        return audio::open_wav(files, format);
+    }
+    let (canceller, status) = echo.new_canceller();
+    let mut opened = audio::open_wav_with_reference(files, format, None, Box::new(canceller))?;
+    opened.watch_echo(status);
+    Ok(opened)
+}
+
 /// Opens the sound cards, with a reference if the echo cancellation needs one.
 fn open_cards(cards: AlsaDevices, format: StreamFormat, echo: &EchoConfig) -> Result<AudioIo, AudioError> {
     let (sink, status, layout, keeper): (Box<dyn ReferenceSink>, _, _, _) = match echo.canceller {
         Some(EchoCancellation::Device) => {
-            let (canceller, status) = DeviceCanceller::new();
-            let mut canceller = if echo.ducks_replies { canceller } else { canceller.without_duck() };
+            let (mut canceller, status) = echo.new_canceller();
             let keeper = restore_echo(&mut canceller, cards.echo_setup(Path::new("/")), echo.file.as_deref());
             (Box::new(canceller), status, CaptureLayout::Microphone, Some(keeper))
         }

@@ -73,7 +73,7 @@ pub use rt::playback::Playback;
 pub use rt::playback_device::{BufferLevel, PlaybackDevice, QueuePlan};
 pub use rt::reconnect::MissingDevices;
 pub use rt::reference::{CaptureStamp, ReferenceSink, with_reference};
-pub use wav::{WavDevices, open_wav};
+pub use wav::{WavDevices, WavRoom, open_wav, open_wav_with_reference};
 
 use handles::{CaptureShared, PlaybackShared};
 use rt::privileges::DeniedPrivilege;

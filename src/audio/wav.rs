@@ -1,8 +1,10 @@
 //! WAV files in place of the microphone and the speaker, for machines without a sound card.
 //!
 //! One thread and one timer serve both directions, so that they share a clock, and drive the same steps as a
-//! sound card. It converts nothing: a file of another format is rejected.
+//! sound card. Their timestamps count the frames of that clock. It converts nothing: a file of another format is
+//! rejected.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -14,9 +16,12 @@ use hound::{SampleFormat, WavSpec, WavWriter};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::error::{AudioError, PcmError, Recovery};
+use super::reference::clock_map::Stamp;
+use super::reference::delay_locked_loop::Clocks;
 use super::rt::capture::{Capture, CaptureDevice};
 use super::rt::playback::Playback;
 use super::rt::playback_device::{BufferLevel, PlaybackDevice, QueuePlan};
+use super::rt::reference::{CaptureStamp, ReferenceSink, with_reference};
 use super::rt::threads::ThreadContext;
 use super::wav_reader::{WavSource, file_error};
 use super::{AudioEndpoints, AudioIo, CutMode, StreamFormat};
@@ -34,18 +39,52 @@ pub struct WavDevices {
     pub speed: u32,
 }
 
+/// What stands between the two files: the microphone may hear what the speaker plays.
+pub trait WavRoom: Send {
+    /// Changes the next samples of the microphone's file into those that are captured; the speaker plays `played`
+    /// meanwhile, as many. While the microphone is closed, they are discarded.
+    fn hear(&mut self, played: &[i16], captured: &mut [i16]);
+}
+
 /// Opens both files and starts the thread that plays them. The file of the microphone advances only while the
 /// microphone is open; after its end, silence is captured.
 ///
 /// # Errors
 /// When a file cannot be opened or has another format; the message contains the command that converts it.
 pub fn open_wav(files: WavDevices, format: StreamFormat) -> Result<AudioIo, AudioError> {
+    open(files, format, None, None)
+}
+
+/// Opens both files as [`open_wav`] does, and passes what is captured to `sink` with what was played meanwhile. `room`
+/// may let the microphone hear the speaker.
+///
+/// # Errors
+/// As those of [`open_wav`].
+pub fn open_wav_with_reference(
+    files: WavDevices,
+    format: StreamFormat,
+    room: Option<Box<dyn WavRoom>>,
+    sink: Box<dyn ReferenceSink>,
+) -> Result<AudioIo, AudioError> {
+    open(files, format, room, Some(sink))
+}
+
+fn open(
+    files: WavDevices,
+    format: StreamFormat,
+    room: Option<Box<dyn WavRoom>>,
+    sink: Option<Box<dyn ReferenceSink>>,
+) -> Result<AudioIo, AudioError> {
     let AudioEndpoints { mut audio, capture, playback, capture_wake, playback_wake: _ } =
         AudioEndpoints::native(format, true)?;
+    let (capture, playback) = match sink {
+        Some(sink) => with_reference(capture, playback, Clocks::Same, sink),
+        None => (capture, playback),
+    };
     let source = files.microphone.map(|path| WavSource::open(path, format)).transpose()?;
     let (source, warning) = source.map_or((None, None), |(source, warning)| (Some(source), warning));
     audio.input_warning = warning;
-    let microphone = WavCapture::new(source, Arc::clone(&audio.input_ended));
+    let microphone = WavCapture::new(source, Arc::clone(&audio.input_ended), room, format.rate_hz);
     let speaker = WavPlayback::create(files.speaker, format)?;
     let rate_hz = u64::from(format.rate_hz) * u64::from(files.speed.max(1));
     let period = Duration::from_nanos(format.period_frames as u64 * 1_000_000_000 / rate_hz.max(1));
@@ -73,9 +112,9 @@ impl WavLoop {
         while !(context.is_over() || self.capture.is_abandoned() || self.playback.is_abandoned()) {
             let mut changed = false;
             for _ in 0..timer.drain() {
+                self.microphone.tick(self.speaker.next(self.period_frames), self.period_frames);
                 self.speaker.tick(self.period_frames)?;
                 changed |= self.play();
-                self.microphone.available += self.period_frames;
             }
             changed |= self.capture()?;
             changed |= self.follow_session();
@@ -105,7 +144,7 @@ impl WavLoop {
 
     fn capture(&mut self) -> Result<bool, AudioError> {
         if !self.microphone.is_open {
-            self.microphone.available = 0;
+            self.microphone.discard();
             return Ok(false);
         }
         let changed = self.capture.step(&mut self.microphone).unwrap_or(false);
@@ -135,18 +174,70 @@ struct WavCapture {
     is_open: bool,
     /// Samples that have become available as time passed.
     available: usize,
+    clock: FrameClock,
+    /// The room, and what the speaker played while the available samples were captured.
+    room: Option<(Box<dyn WavRoom>, VecDeque<i16>)>,
     /// Samples after which the thread is to be woken.
     wake_after: usize,
     ended: Arc<AtomicBool>,
     failure: Option<AudioError>,
 }
 
+/// The clock of both files: frames since their thread was started.
+#[derive(Clone, Copy)]
+struct FrameClock {
+    frames: u64,
+    rate_hz: u32,
+}
+
+impl FrameClock {
+    fn stamp(self) -> Stamp {
+        Stamp::At(self.frames * 1_000_000_000 / u64::from(self.rate_hz.max(1)))
+    }
+}
+
 /// Samples read from the file at a time.
 const BLOCK: usize = 256;
 
 impl WavCapture {
-    fn new(source: Option<WavSource>, ended: Arc<AtomicBool>) -> WavCapture {
-        WavCapture { source, is_open: false, available: 0, wake_after: 0, ended, failure: None }
+    fn new(
+        source: Option<WavSource>,
+        ended: Arc<AtomicBool>,
+        room: Option<Box<dyn WavRoom>>,
+        rate_hz: u32,
+    ) -> WavCapture {
+        let clock = FrameClock { frames: 0, rate_hz };
+        let room = room.map(|room| (room, VecDeque::new()));
+        WavCapture { source, is_open: false, available: 0, clock, room, wake_after: 0, ended, failure: None }
+    }
+
+    /// Captures `frames` while the speaker plays `played`, and silence after it.
+    fn tick(&mut self, played: &[i16], frames: usize) {
+        self.available += frames;
+        self.clock.frames += frames as u64;
+        if let Some((_, heard)) = &mut self.room {
+            heard.extend(played);
+            heard.extend(std::iter::repeat_n(0, frames - played.len()));
+        }
+    }
+
+    /// Forgets what was captured while the microphone was closed. The room heard the speaker meanwhile.
+    fn discard(&mut self) {
+        self.available = 0;
+        if let Some((room, heard)) = &mut self.room {
+            let mut captured = vec![0; heard.len()];
+            room.hear(heard.make_contiguous(), &mut captured);
+            heard.clear();
+        }
+    }
+
+    /// Fills `into` with what is captured next.
+    fn capture(&mut self, into: &mut [i16]) {
+        self.play(into);
+        if let Some((room, heard)) = &mut self.room {
+            room.hear(&heard.make_contiguous()[..into.len()], into);
+            heard.drain(..into.len());
+        }
     }
 
     /// Fills `into` from the file, and with silence after its end.
@@ -178,7 +269,7 @@ impl CaptureDevice for WavCapture {
         let mut block = [0; BLOCK];
         for into in into[..taken].chunks_mut(BLOCK) {
             let block = &mut block[..into.len()];
-            self.play(block);
+            self.capture(block);
             for (into, sample) in into.iter_mut().zip(block) {
                 *into = float(*sample);
             }
@@ -189,6 +280,10 @@ impl CaptureDevice for WavCapture {
     fn wake_after(&mut self, frames: usize) -> Result<(), PcmError> {
         self.wake_after = frames;
         Ok(())
+    }
+
+    fn stamp(&mut self) -> Result<CaptureStamp, PcmError> {
+        Ok(CaptureStamp { delay: self.available as i64, time: self.clock.stamp() })
     }
 
     fn recover(&mut self, _: PcmError) -> Result<Recovery, PcmError> {
@@ -205,6 +300,7 @@ const HEADER_UPDATE_S: usize = 1;
 /// A playback device whose buffer is written to a WAV file as time passes.
 struct WavPlayback {
     queue: Vec<i16>,
+    clock: FrameClock,
     plan: QueuePlan,
     /// The fill at which the thread is to be woken.
     wake_level: usize,
@@ -248,12 +344,19 @@ impl WavPlayback {
         };
         let queue = Vec::with_capacity(plan.long);
         let update_frames = HEADER_UPDATE_S * format.rate_hz as usize;
-        Ok(WavPlayback { queue, plan, wake_level: 0, file, update_frames, since_update: 0 })
+        let clock = FrameClock { frames: 0, rate_hz: format.rate_hz };
+        Ok(WavPlayback { queue, clock, plan, wake_level: 0, file, update_frames, since_update: 0 })
+    }
+
+    /// Returns what is played next, up to `frames`; silence follows it.
+    fn next(&self, frames: usize) -> &[i16] {
+        &self.queue[..frames.min(self.queue.len())]
     }
 
     /// Plays `frames`.
     fn tick(&mut self, frames: usize) -> Result<(), AudioError> {
         let played = frames.min(self.queue.len());
+        self.clock.frames += frames as u64;
         if let Some((path, file)) = &mut self.file {
             let mut block = file.get_i16_writer(frames as u32);
             for sample in &self.queue[..played] {
@@ -288,6 +391,11 @@ impl PlaybackDevice for WavPlayback {
 
     fn level(&mut self) -> Result<BufferLevel, PcmError> {
         Ok(BufferLevel { queued: self.queue.len(), delay: self.queue.len() as i64 })
+    }
+
+    fn stamp(&self) -> Stamp {
+        // Where it ran empty, its position stands still.
+        if self.queue.is_empty() { Stamp::NotRunning } else { self.clock.stamp() }
     }
 
     fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {

@@ -1,9 +1,13 @@
 //! WAV files in place of the devices, faster than real time.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
-use mynah::audio::{AudioError, AudioIo, StreamFormat, WavDevices, open_wav};
+use mynah::audio::{
+    Alignment, AudioError, AudioIo, CaptureFrame, DeviceCanceller, LEAD_MS, ReferenceBlock, ReferenceSink,
+    StreamFormat, WavDevices, WavRoom, open_wav, open_wav_with_reference,
+};
 
 use super::cards::{until, until_mut};
 use super::dac::{FADE, largest_jump, tone};
@@ -243,6 +247,83 @@ fn speaker_file_can_be_read_before_it_is_finished() {
     drop(audio);
     let duration = WavReader::open(&crashed).unwrap().duration();
     assert!(duration >= 24_000, "{duration}");
+}
+
+#[test]
+fn what_the_room_returns_is_in_step_with_the_reference_but_for_its_lead() {
+    let kept = Arc::<Mutex<Vec<(i16, f32)>>>::default();
+    let files = WavDevices { speed: 20, ..WavDevices::default() };
+    let sink = Box::new(Keeper(Arc::clone(&kept)));
+    let mut audio =
+        open_wav_with_reference(files, StreamFormat::default(), Some(Box::new(Mirror)), sink).unwrap();
+    audio.capture.set_attentive(true);
+    for _ in 0..2 {
+        audio.capture.set_open(true);
+        capture(&mut audio, 4_800);
+        write(&mut audio, &tone(24_000));
+        capture(&mut audio, 12_000);
+        audio.playback.cut();
+        capture(&mut audio, 12_000);
+        audio.capture.set_open(false);
+        until(&audio, |audio| !audio.capture.is_open());
+    }
+    let kept = kept.lock().unwrap();
+    let lead = LEAD_MS as usize * 24;
+    let sounds = kept.iter().filter(|(captured, _)| *captured != 0).count();
+    let differs = kept.windows(lead + 1).filter(|frames| {
+        let (captured, reference) = (frames[lead].0, frames[0].1);
+        // The reference is before the rounding to 16 bits.
+        (f32::from(captured) - reference * 32_768.0).abs() > 1.0
+    });
+    // Within the lead, a cut takes back what was to be played, and the microphone is closed.
+    let differs = differs.count();
+    assert!(sounds > 20_000 && differs <= 4 * lead, "{differs} of {} frames, {sounds} of sound", kept.len());
+}
+
+#[test]
+fn the_echo_of_a_room_is_removed_over_files_as_on_a_card() {
+    let (canceller, status) = DeviceCanceller::new();
+    let files = WavDevices { speed: 20, ..WavDevices::default() };
+    let room = Some(Box::new(Mirror) as Box<dyn WavRoom>);
+    let mut audio =
+        open_wav_with_reference(files, StreamFormat::default(), room, Box::new(canceller)).unwrap();
+    audio.watch_echo(status);
+    audio.capture.set_attentive(true);
+    audio.capture.set_open(true);
+    let noise: Vec<i16> = (0..24_000).map(|_| fastrand::i16(-8_000..8_000)).collect();
+    for _ in 0..4 {
+        write(&mut audio, &noise);
+        capture(&mut audio, 24_000);
+    }
+    let status = audio.echo_status().unwrap();
+    assert_eq!(status.fault(), None);
+    assert!(
+        status.frames().0 > 300 && status.erle_db() > 25.0,
+        "{:?}: {} dB",
+        status.frames(),
+        status.erle_db()
+    );
+}
+
+/// Returns the sound of the speaker.
+struct Mirror;
+
+impl WavRoom for Mirror {
+    fn hear(&mut self, played: &[i16], captured: &mut [i16]) {
+        captured.copy_from_slice(played);
+    }
+}
+
+/// Keeps each frame that is aligned, with its reference.
+struct Keeper(Arc<Mutex<Vec<(i16, f32)>>>);
+
+impl ReferenceSink for Keeper {
+    fn block(&mut self, captured: &mut [CaptureFrame], reference: ReferenceBlock<'_>) {
+        if reference.alignment == Alignment::Aligned {
+            let frames = captured.as_flattened().iter().copied().zip(reference.samples.iter().copied());
+            self.0.lock().unwrap().extend(frames);
+        }
+    }
 }
 
 fn open(files: WavDevices) -> AudioIo {
