@@ -40,7 +40,16 @@ pub(crate) fn counted() -> u64 {
 
 /// Runs `work` and attributes its allocations to the device.
 pub(crate) fn as_device<T>(work: impl FnOnce() -> T) -> T {
-    let before = OWNER.replace(Owner::Device);
+    owned_by(Owner::Device, work)
+}
+
+/// Runs `work` and attributes its allocations to what is around the device, of which it is a part.
+pub(crate) fn as_world<T>(work: impl FnOnce() -> T) -> T {
+    owned_by(Owner::World, work)
+}
+
+fn owned_by<T>(owner: Owner, work: impl FnOnce() -> T) -> T {
+    let before = OWNER.replace(owner);
     let output = work();
     OWNER.set(before);
     output

@@ -5,5 +5,5 @@ mod bounds;
 mod kept;
 mod reports;
 #[allow(dead_code, reason = "its bench uses more of it")]
-mod scenes;
+pub(crate) mod scenes;
 mod speech;

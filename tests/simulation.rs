@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --profile guest --bench sim` runs many more.
 
+mod room;
+
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 

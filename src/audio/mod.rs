@@ -68,7 +68,7 @@ pub use reference_upload::ReferenceUpload;
 pub use rt::capture::{Capture, CaptureDevice};
 pub use rt::counters::{Counter, Counters, Peak};
 pub use rt::device::{AudioDevice, Wait, Woken};
-pub use rt::loops::{CaptureLoop, PlaybackLoop, loops};
+pub use rt::loops::{CaptureLoop, PlaybackLoop, loops, loops_with_reference};
 pub use rt::playback::Playback;
 pub use rt::playback_device::{BufferLevel, PlaybackDevice, QueuePlan};
 pub use rt::reconnect::MissingDevices;

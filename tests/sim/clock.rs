@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A time, in nanoseconds since the start of the run.
-pub(super) type At = u64;
+pub(crate) type At = u64;
 
-pub(super) const US: At = 1_000;
-pub(super) const MS: At = 1_000_000;
-pub(super) const S: At = 1_000_000_000;
+pub(crate) const US: At = 1_000;
+pub(crate) const MS: At = 1_000_000;
+pub(crate) const S: At = 1_000_000_000;
 
 /// The current time, shared by every simulated part.
 #[derive(Clone, Debug, Default)]

@@ -24,6 +24,7 @@ cargo bench --profile guest --bench sim -- [OPTION]...
   --quirks N          N runs of ten minutes with the quirks of real services, noises and replies unasked
   --hostile N         N runs of two minutes with a service that sends malformed events and frames
   --flood N           N runs of two minutes with a service that repeats a frame without end
+  --rooms N           N runs of a minute in a room where the microphone hears the speaker
   --memory N          one device in conversation for N hours, and its memory hour by hour
   --recovery N        what each kind of fault does to N devices
   --wakes             what wakes the threads how often, in each phase, for each way to cut a speaker
@@ -32,7 +33,7 @@ cargo bench --profile guest --bench sim -- [OPTION]...
   --seed SEED         one run, traced turn by turn
   --kind KIND         the kind of that run: chaos (default), kept-open, client-reference, half-duplex,
                       half-duplex-short-sessions, half-duplex-kept-open, everyday, short-sessions, quirks, hostile,
-                      flood or a fault, as printed with a violation
+                      flood, room or a fault, as printed with a violation
 ";
 
 /// The command line.
@@ -44,6 +45,7 @@ struct Options {
     short_sessions: Option<u64>,
     hostile: Option<u64>,
     flood: Option<u64>,
+    rooms: Option<u64>,
     quirks: Option<u64>,
     memory: Option<u64>,
     from: Option<u64>,
@@ -77,6 +79,7 @@ pub(crate) fn run() -> ExitCode {
         Options { recovery: Some(runs), .. } => recovery_table(first, runs),
         Options { memory: Some(hours), .. } => memory_table(first, hours),
         Options { hostile: Some(runs), .. } => run_all(&fresh(runs, "hostile").collect::<Vec<_>>()),
+        Options { rooms: Some(runs), .. } => run_all(&fresh(runs, "room").collect::<Vec<_>>()),
         Options { flood: Some(runs), .. } => run_all(&fresh(runs, "flood").collect::<Vec<_>>()),
         Options { quirks: Some(runs), .. } => run_all(&fresh(runs, "quirks").collect::<Vec<_>>()),
         Options { short_sessions: Some(runs), .. } => {
@@ -107,6 +110,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Option<Options> {
             "--memory" => options.memory = number()?,
             "--hostile" => options.hostile = number()?,
             "--flood" => options.flood = number()?,
+            "--rooms" => options.rooms = number()?,
             "--quirks" => options.quirks = number()?,
             "--short-sessions" => options.short_sessions = number()?,
             "--from" => options.from = number()?,
@@ -123,7 +127,10 @@ fn trace(seed: u64, kind: &str) -> Option<bool> {
     let scenario = scenario_for(seed, kind)?;
     println!("{scenario:#?}");
     let run = simulate(&scenario, Some(&mut |line| println!("{line}")));
-    println!("{run:#?}");
+    match &run.room {
+        Some(room) => println!("{:?}\n{room}", run.violation),
+        None => println!("{run:#?}"),
+    }
     Some(run.violation.is_none())
 }
 

@@ -19,7 +19,7 @@ use mynah::config::{
 use mynah::conversation::Mode;
 use mynah::inputs::SimulatedButtons;
 use mynah::leds::{Leds, OutputLines, SysfsPaths};
-use mynah::model::{Choice, EchoCancellation, TurnDetection, Voice};
+use mynah::model::{Choice, EchoCancellation, TurnDetection, TurnOptions, Voice};
 use mynah::protocol::SessionConfig;
 use mynah::session::{RecordingConfig, ServiceEndpoint, ServiceOrigins, SessionParts};
 use mynah::transport::Tls;
@@ -43,7 +43,12 @@ pub(super) fn parts(
         voice: Some(Voice::OpenAi("alloy".into())),
         turn_detection: (scenario.mode != Mode::Hold).then_some(TurnDetection::ServerVad).into(),
         noise_reduction: Choice::Off,
-        echo_cancellation: Some(scenario.echo),
+        echo_cancellation: Some(scenario.room.map_or(scenario.echo, |room| room.cancellation)),
+        turn: TurnOptions {
+            // A voice of the room pauses for up to 0.2 s within a sentence.
+            silence_ms: scenario.room.map(|_| 500),
+            ..TurnOptions::default()
+        },
         transcription: Choice::On("whisper-1"),
         ..SessionConfig::default()
     };

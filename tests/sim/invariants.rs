@@ -455,6 +455,11 @@ impl Invariants {
         self.violate(at, held);
     }
 
+    /// Records a violation: in a room something was heard that was not said, or not heard that was.
+    pub(super) fn misheard(&mut self, (at, what): (At, String)) {
+        self.violate(at, what);
+    }
+
     /// Records a violation: some part runs for ever without letting time pass.
     pub(super) fn livelock(&mut self, at: At, what: &str) {
         self.violate(at, format!("{what} never lets time pass"));

@@ -12,6 +12,12 @@
 #[path = "../allocator.rs"]
 mod allocator;
 mod command;
+#[allow(dead_code, reason = "its own tests and its bench use more of it")]
+#[path = "../echo"]
+mod echo {
+    pub(crate) mod scenes;
+}
+#[allow(dead_code, unused_imports, reason = "the tests use more of it")]
 #[path = "mod.rs"]
 mod sim;
 

@@ -94,6 +94,12 @@ impl Manner {
         AWAKE
     }
 
+    /// Returns a speaker that goes on through cuts in place of one that is stopped by them. The latter is aligned anew at
+    /// each reply, whose beginning may be heard as a voice.
+    pub(super) fn without_dropping(self) -> Self {
+        if self.plan.cut == CutMode::Drop { RUN_OUT } else { self }
+    }
+
     /// Returns the frames that a cut leaves to be played.
     pub(super) fn frames_after_cut(&self) -> usize {
         match self.plan.cut {

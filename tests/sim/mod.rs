@@ -13,6 +13,7 @@ mod manner;
 mod network;
 mod quirks;
 mod recovery;
+mod room;
 mod scenario;
 mod server;
 mod sound_card;
@@ -21,13 +22,17 @@ mod world;
 
 use std::time::Duration;
 
+pub(crate) use clock::{At, MS, S};
+pub(crate) use manner::{Manner, REWRITTEN, RUN_OUT, SLEEPING};
 pub(crate) use recovery::{FAULTS, FaultStats};
+pub(crate) use room::{MOST_ERROR_MS, RoomPlan, RoomRecord};
 pub(crate) use scenario::{Kind, Scenario};
 pub(crate) use wakes::{PHASES, SPEAKERS, WakeRates, wakes_table};
 pub(crate) use world::{Simulation, simulate};
 
 /// Seeds that once violated an invariant: the seed, the kind, and what was wrong.
 const KEPT_SEEDS: &str = include_str!("seeds.txt");
+const MINUTE: Duration = Duration::from_secs(60);
 const TWO_MINUTES: Duration = Duration::from_secs(120);
 pub(crate) const TEN_HOURS: Duration = Duration::from_secs(36_000);
 const TEN_MINUTES: Duration = Duration::from_secs(600);
@@ -40,7 +45,7 @@ pub(crate) fn kept_seeds() -> impl Iterator<Item = (u64, &'static str)> {
     })
 }
 
-/// Returns the scenario of a seed: `chaos`, `kept-open`, `client-reference`, `half-duplex`, `half-duplex-short-sessions`, `half-duplex-kept-open`, `everyday`, `short-sessions`, `quirks`, `hostile`, `flood`, or a fault's name; `None` for any
+/// Returns the scenario of a seed: `chaos`, `kept-open`, `client-reference`, `half-duplex`, `half-duplex-short-sessions`, `half-duplex-kept-open`, `everyday`, `short-sessions`, `quirks`, `hostile`, `flood`, `room`, or a fault's name; `None` for any
 /// other kind.
 pub(crate) fn scenario_for(seed: u64, kind: &str) -> Option<Scenario> {
     Some(match kind {
@@ -55,6 +60,7 @@ pub(crate) fn scenario_for(seed: u64, kind: &str) -> Option<Scenario> {
         "quirks" => Scenario::new(seed, Kind::Quirks, TEN_MINUTES),
         "hostile" => Scenario::hostile(seed, TWO_MINUTES),
         "flood" => Scenario::flood(seed, TWO_MINUTES),
+        "room" => Scenario::in_drawn_room(seed, MINUTE),
         fault => FAULTS.into_iter().find(|known| known.cli_name() == fault)?.scenario(seed),
     })
 }

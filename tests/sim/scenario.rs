@@ -3,7 +3,7 @@
 //! It only lists actions; `world` carries them out. After `faults_end` there is no fault.
 
 use fastrand::Rng;
-use mynah::audio::{Direction, KeepOpen};
+use mynah::audio::{Clocks, Direction, KeepOpen};
 use mynah::conversation::Mode;
 use mynah::model::EchoCancellation;
 use mynah::parrot::ParrotConfig;
@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::clock::{At, MS, S};
 use super::manner::Manner;
 use super::network::FAST;
+use super::room::RoomPlan;
 use super::server::ServerBehaviour;
 use super::wakes::CountedTime;
 
@@ -69,6 +70,10 @@ pub(crate) struct Scenario {
     pub(super) obeys_mute: bool,
     /// When wakes are counted; nothing is skipped, and the run ends with it.
     pub(super) counted: Option<CountedTime>,
+    /// The room in which the device stands; the run ends with its actions.
+    pub(super) room: Option<RoomPlan>,
+    /// In that room every word of the user is heard, and nothing else.
+    pub(super) hears_all: bool,
 }
 
 /// How new connections fail during an outage.
@@ -276,7 +281,54 @@ impl Scenario {
             echo: EchoCancellation::Off,
             obeys_mute: false,
             counted: None,
+            room: None,
+            hears_all: false,
         }
+    }
+
+    /// Returns a scenario in a room, in open mode and without a fault: the user talks at these times for so long.
+    pub(crate) fn in_room(room: RoomPlan, manner: Manner, talks: &[(At, At)], end: At) -> Self {
+        let mut scenario = Self::bare(room.seed, Mode::Open, end);
+        scenario.actions.extend(talks.iter().map(|(at, time)| (*at, Action::Speak { time: *time })));
+        scenario.actions.sort_by_key(|(at, _)| *at);
+        if room.clocks == Clocks::Same {
+            scenario.ppm[1] = scenario.ppm[0];
+        }
+        Self { room: Some(room), manner, ..scenario }
+    }
+
+    /// Returns the scenario of a seed in a room: the user talks into most replies, and presses a button now and then.
+    pub(crate) fn in_drawn_room(seed: u64, length: Duration) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let plan = RoomPlan::drawn(seed, &mut rng);
+        let end = length.as_nanos() as At;
+        let (mut at, mut talks) = (S, vec![(S, 4 * S)]);
+        while at + 12 * S < end {
+            at += rng.u64(7 * S..11 * S);
+            talks.push((at, rng.u64(800 * MS..4 * S)));
+        }
+        let mut scenario = Self::in_room(plan, Manner::of_seed(seed).without_dropping(), &talks, end);
+        for (at, time) in talks {
+            let over = at + time + rng.u64(800 * MS..2 * S);
+            match rng.u32(0..6) {
+                0 => scenario.press(over, TALK, 200 * MS, &mut rng),
+                // The microphone is closed, and opened again while a reply may be heard.
+                1 => {
+                    scenario.press(over, MUTE, 100 * MS, &mut rng);
+                    scenario.press(over + 500 * MS, MUTE, 100 * MS, &mut rng);
+                }
+                _ => {}
+            }
+        }
+        scenario.actions.sort_by_key(|(at, _)| *at);
+        Self { hears_all: true, ..scenario }
+    }
+
+    /// Wakes the playback thread late from then on, for so long.
+    pub(crate) fn with_late_playback(mut self, at: At, time: At) -> Self {
+        self.actions.push((at, Action::DelayThread { direction: Direction::Playback, time }));
+        self.actions.sort_by_key(|(at, _)| *at);
+        self
     }
 
     /// Keeps the microphone's device open unless it is muted.

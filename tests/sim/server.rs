@@ -25,6 +25,7 @@ use super::hostile::{flood_frame, hostile_frame};
 use super::invariants::Invariants;
 use super::network::{LinkHandle, SimSocket};
 use super::quirks::{Outgoing, Quirks};
+use super::room::Room;
 
 /// The server's date at every upgrade, and the same as seconds since the Unix epoch.
 const DATE: &str = "Thu, 01 Jan 2026 00:00:00 GMT";
@@ -43,6 +44,7 @@ const ADD_DATE: UpgradeCallback = |_, mut answer| {
 const APPEND_PREFIX: &str = r#"{"type":"input_audio_buffer.append""#;
 const REPLY_PREFIX: &str = r#"{"type":"response."#;
 const DELTA_PREFIX: &str = r#"{"type":"response.audio.delta""#;
+const STARTED_PREFIX: &str = r#"{"type":"input_audio_buffer.speech_started""#;
 const UPDATED_PREFIX: &str = r#"{"type":"session.updated""#;
 
 /// How a server treats one connection.
@@ -94,6 +96,8 @@ pub(super) struct Server {
     /// It sends no event of any reply until then.
     omits_until: At,
     quirks: Option<Quirks>,
+    /// The room in which the device stands: the service's replies are voices.
+    room: Option<Rc<RefCell<Room>>>,
     /// When it last received audio: the session in use is the one with the latest.
     pub(super) heard_at: Option<At>,
     /// The id of the newest reply with audio.
@@ -135,7 +139,7 @@ impl Server {
         behaviour: ServerBehaviour,
         seed: u64,
         quirks: Option<Quirks>,
-        invariants: &Rc<RefCell<Invariants>>,
+        (invariants, room): (&Rc<RefCell<Invariants>>, Option<&Rc<RefCell<Room>>>),
     ) -> Self {
         let parrot = match &behaviour {
             ServerBehaviour::Serves(config)
@@ -164,6 +168,7 @@ impl Server {
             channels: 1,
             omits_until: 0,
             quirks,
+            room: room.cloned(),
             heard_at: None,
             reply: String::new(),
             digest: Digest::default(),
@@ -326,6 +331,9 @@ impl Server {
             let event: Value = serde_json::from_str(text).unwrap();
             let bytes = STANDARD.decode(event["audio"].as_str().unwrap()).unwrap();
             let samples = bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
+            if let Some(room) = &self.room {
+                room.borrow_mut().record.sent.extend(samples.clone());
+            }
             let mut invariants = self.invariants.borrow_mut();
             // One way for the confirmation, and one for the audio sent after it.
             let known =
@@ -349,7 +357,8 @@ impl Server {
                     .borrow_mut()
                     .declined(event["response_id"].as_str(), event["item_id"].as_str());
             }
-            if event["type"] == "conversation.item.truncate" {
+            // In a room the samples of a reply say nothing of where they come from.
+            if event["type"] == "conversation.item.truncate" && self.room.is_none() {
                 let (item, ms) =
                     (event["item_id"].as_str().unwrap(), event["audio_end_ms"].as_u64().unwrap());
                 self.invariants.borrow_mut().check_truncation(item, ms, now);
@@ -392,6 +401,9 @@ impl Server {
             if event.starts_with(UPDATED_PREFIX) {
                 self.channels = if event.contains(r#""channels":2"#) { 2 } else { 1 };
                 self.confirmed.get_or_insert((self.clock.now(), self.link.latency()));
+            }
+            if let Some(room) = self.room.as_ref().filter(|_| event.starts_with(STARTED_PREFIX)) {
+                room.borrow_mut().hear_speech(self.clock.now());
             }
             if event.starts_with(DELTA_PREFIX) {
                 let (coded, replies) = self.encode_source(&event);
@@ -448,15 +460,18 @@ impl Server {
         }
     }
 
-    /// Replaces every sample of a delta by its reply's value. Returns the event and the reply's number.
+    /// Replaces every sample of a delta by its reply's value, or by a voice. Returns the event and the reply's number.
     fn encode_source(&mut self, event: &str) -> (String, usize) {
         let mut event: Value = serde_json::from_str(event).unwrap();
         let (name, item) = (event["response_id"].as_str().unwrap(), event["item_id"].as_str().unwrap());
         let (code, replies) = self.invariants.borrow_mut().code_of(name, item);
         name.clone_into(&mut self.reply);
-        let bytes = STANDARD.decode(event["delta"].as_str().unwrap()).unwrap().len();
-        self.invariants.borrow_mut().reply_sent(replies, bytes as u64 / 2);
-        let coded: Vec<u8> = code.to_le_bytes().into_iter().cycle().take(bytes).collect();
+        let bytes = STANDARD.decode(event["delta"].as_str().unwrap()).unwrap();
+        self.invariants.borrow_mut().reply_sent(replies, bytes.len() as u64 / 2);
+        let coded: Vec<u8> = match &self.room {
+            Some(room) => room.borrow_mut().answer(replies, &bytes),
+            None => code.to_le_bytes().into_iter().cycle().take(bytes.len()).collect(),
+        };
         event["delta"] = STANDARD.encode(coded).into();
         (event.to_string(), replies)
     }

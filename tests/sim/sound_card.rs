@@ -12,14 +12,16 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use mynah::audio::{
-    AudioDevice, AudioError, CaptureDevice, CutMode, DeviceLost, Direction, PcmError, Recovery,
-    StallDetector, Wait, Woken,
+    AudioDevice, AudioError, CaptureDevice, CaptureStamp, CutMode, DeviceLost, Direction, PcmError, Recovery,
+    StallDetector, Stamp, Wait, Woken,
 };
 use mynah::sys::EventFd;
 
 use super::clock::{At, Clock, MS, S, US};
 use super::invariants::{Invariants, SPEECH_BASE, SPEECH_WRAP_MS};
 use super::manner::Manner;
+use super::room::Room;
+use crate::allocator::as_world;
 
 pub(super) const PERIOD_FRAMES: usize = 240;
 /// The buffer of the microphone.
@@ -66,6 +68,10 @@ struct State {
     /// Whether the speaker held nothing but silence at the beginning of the present wait.
     was_silent: bool,
     stream: Option<StreamState>,
+    room: Option<Rc<RefCell<Room>>>,
+    /// The speaker that a microphone in a room hears.
+    heard: Option<SoundCard>,
+    starts_with_frames: bool,
 }
 
 /// An open PCM stream.
@@ -129,7 +135,21 @@ impl SoundCard {
             was_notified: false,
             was_silent: true,
             stream: None,
+            room: None,
+            heard: None,
+            starts_with_frames: false,
         })))
+    }
+
+    /// Puts the device into a room, where a microphone hears the speaker.
+    pub(super) fn put_into(&self, room: &Rc<RefCell<Room>>, speaker: Option<&Self>) {
+        let mut state = self.0.borrow_mut();
+        (state.room, state.heard) = (Some(Rc::clone(room)), speaker.cloned());
+    }
+
+    /// Starts with a frame of the clock that counts all of this card, as both devices of one card do.
+    pub(super) fn start_with_frames(&self) {
+        self.0.borrow_mut().starts_with_frames = true;
     }
 
     /// Plugs or unplugs the device, with or without a hot-plug event.
@@ -265,6 +285,9 @@ impl State {
                     };
                     let at = started + ((stream.moved + index) as f64 / self.frames_per_ns) as At;
                     invariants.sample_played(sample, at);
+                    if let Some(room) = &self.room {
+                        as_world(|| room.borrow_mut().play(sample, at, self.frames_per_ns));
+                    }
                     stream.total += 1;
                 }
                 stream.moved = due;
@@ -301,7 +324,9 @@ impl State {
 
     fn wants_turn(&self) -> bool {
         let Some(stream) = &self.stream else { return true };
-        let due = stream.started.map_or(0, |at| ((self.clock.now() - at) as f64 * self.frames_per_ns) as u64);
+        let due = stream
+            .started
+            .map_or(0, |at| (self.clock.now().saturating_sub(at) as f64 * self.frames_per_ns) as u64);
         stream.xrun || due.saturating_sub(stream.moved) >= stream.wake_after as u64
     }
 }
@@ -385,7 +410,7 @@ impl AudioDevice for SoundCard {
         if !state.plugged {
             return Err(UNPLUGGED);
         }
-        let started = (state.direction == Direction::Capture).then(|| state.clock.now());
+        let started = (state.direction == Direction::Capture).then(|| state.starts_at(state.clock.now()));
         state.stream = Some(StreamState {
             started,
             moved: 0,
@@ -410,7 +435,7 @@ impl AudioDevice for SoundCard {
         let state = &mut *self.0.borrow_mut();
         state.advance();
         if let Some(stream) = state.stream.take() {
-            stream.queued.iter().for_each(|sample| state.invariants.borrow_mut().sample_lost(*sample));
+            state.lose(stream.queued);
         }
     }
 
@@ -446,13 +471,22 @@ impl CaptureDevice for SoundCard {
         self.with_stream(|state, stream| {
             let now = state.clock.now();
             let started = stream.started.unwrap_or(now);
-            let waiting =
-                (((now - started) as f64 * state.frames_per_ns) as u64).saturating_sub(stream.moved) as usize;
+            let waiting = ((now.saturating_sub(started) as f64 * state.frames_per_ns) as u64)
+                .saturating_sub(stream.moved) as usize;
             let wanted = PERIOD_FRAMES.min(into.len());
             if waiting < wanted {
                 return Ok(0);
             }
             let at = started + (stream.moved as f64 / state.frames_per_ns) as At;
+            if let Some(room) = &state.room {
+                if let Some(speaker) = &state.heard {
+                    speaker.0.borrow_mut().advance();
+                }
+                as_world(|| room.borrow_mut().capture(at, state.frames_per_ns, &mut into[..wanted]));
+                stream.moved += wanted as u64;
+                stream.total += wanted as u64;
+                return Ok(wanted);
+            }
             let speech = state.speech.borrow();
             let speaks = at >= speech.from && at < speech.until;
             for (place, into) in into[..wanted].iter_mut().enumerate() {
@@ -483,8 +517,33 @@ impl CaptureDevice for SoundCard {
         })
     }
 
+    fn stamp(&mut self) -> Result<CaptureStamp, PcmError> {
+        self.with_stream(|state, stream| {
+            let now = state.clock.now();
+            let elapsed = now.saturating_sub(stream.started.unwrap_or(now));
+            let captured = (elapsed as f64 * state.frames_per_ns) as u64;
+            Ok(CaptureStamp { delay: captured as i64 - stream.moved as i64, time: Stamp::At(now) })
+        })
+    }
+
     fn recover(&mut self, error: PcmError) -> Result<Recovery, PcmError> {
         self.recover_stream(error)
+    }
+}
+
+impl State {
+    /// Returns when a stream starts that is started at a time.
+    pub(super) fn starts_at(&self, at: At) -> At {
+        let frame = (at as f64 * self.frames_per_ns).ceil();
+        if self.starts_with_frames { (frame / self.frames_per_ns).ceil() as At } else { at }
+    }
+
+    /// Records frames that are queued and will not be played.
+    fn lose(&self, queued: VecDeque<i16>) {
+        if let Some(room) = &self.room {
+            room.borrow_mut().lose(queued.len());
+        }
+        queued.into_iter().for_each(|sample| self.invariants.borrow_mut().sample_lost(sample));
     }
 }
 
@@ -497,11 +556,11 @@ impl SoundCard {
         if !state.is_connected() {
             return Err(PcmError::Lost(UNPLUGGED));
         }
-        let now = state.clock.now();
+        let started = (state.direction == Direction::Capture).then(|| state.starts_at(state.clock.now()));
         let Some(stream) = &mut state.stream else { return Err(PcmError::Lost(UNPLUGGED)) };
-        stream.queued.drain(..).for_each(|sample| state.invariants.borrow_mut().sample_lost(sample));
-        (stream.xrun, stream.moved) = (false, 0);
-        stream.started = (state.direction == Direction::Capture).then_some(now);
+        let queued = std::mem::take(&mut stream.queued);
+        (stream.xrun, stream.moved, stream.started) = (false, 0, started);
+        state.lose(queued);
         Ok(Recovery::Emptied)
     }
 }

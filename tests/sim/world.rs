@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use mynah::audio::{
-    Alignment, CaptureLayout, Direction, ReferenceBlock, ReferenceSink, ReferenceUpload, StampFault,
-    StreamFormat, UnplugPolicy, loops,
+    Alignment, AudioIo, CaptureLayout, CaptureLoop, DeviceCanceller, Direction, PlaybackLoop, ReferenceBlock,
+    ReferenceSink, ReferenceUpload, StampFault, StreamFormat, UnplugPolicy, loops, loops_with_reference,
 };
 use mynah::background::{
     Background, BackgroundEvent, ConnectError, ConnectRequest, Connection, SimulatedBackground, Socket,
@@ -33,6 +33,7 @@ use super::device::{HALF_DUPLEX_TAIL, board, parts};
 use super::invariants::Invariants;
 use super::network::{self, FAST, WriteContext};
 use super::quirks::Quirks;
+use super::room::{CheckedCanceller, Room, RoomRecord};
 use super::scenario::{Action, MUTE, Outage, Scenario, TALK, behaviour};
 use super::server::{Digest, Server, ServerBehaviour};
 use super::sound_card::{SoundCard, SpeechSpan};
@@ -76,6 +77,8 @@ pub(crate) struct Simulation {
     pub(crate) light_writes: u64,
     /// How far the number of captured frames that the service has not received has varied in that time.
     pub(crate) held_frames: i64,
+    /// What was heard in the room, if there is one.
+    pub(crate) room: Option<RoomRecord>,
     /// The first invariant that was violated, and when.
     pub(crate) violation: Option<String>,
 }
@@ -94,6 +97,7 @@ struct World<'a> {
     rng: Rng,
     invariants: Rc<RefCell<Invariants>>,
     speech: Rc<RefCell<SpeechSpan>>,
+    room: Option<Rc<RefCell<Room>>>,
     session: Session,
     microphone: SoundCard,
     speaker: SoundCard,
@@ -154,24 +158,25 @@ impl<'a> World<'a> {
         }
         invariants.borrow_mut().set_frames_after_cut(scenario.manner.frames_after_cut());
         let write_context = Arc::<Mutex<WriteContext>>::default();
-        let layout = match scenario.echo {
-            EchoCancellation::Client => CaptureLayout::WithReference,
-            EchoCancellation::Server
-            | EchoCancellation::Device
-            | EchoCancellation::HalfDuplex
-            | EchoCancellation::Off => CaptureLayout::Microphone,
-        };
-        let format = StreamFormat { layout, ..StreamFormat::default() };
-        let (mut audio, capture_loop, playback_loop) =
-            as_device(|| loops(format, UnplugPolicy::Wait)).unwrap();
+        let room = scenario.room.as_ref().map(|plan| Rc::new(RefCell::new(Room::new(plan))));
+        let (mut audio, capture_loop, playback_loop) = as_device(|| audio_loops(scenario, room.as_ref()));
         let (upload, status) = ReferenceUpload::new();
-        audio.watch_echo(status);
+        if audio.echo_status().is_none() {
+            audio.watch_echo(status);
+        }
         let capture_loop = capture_loop.keep_open(scenario.keep_open);
         let mut card = |direction: Direction, ppm| {
             SoundCard::new(&clock, direction, scenario.manner, ppm, rng.fork(), &invariants, &speech)
         };
         let microphone = card(Direction::Capture, scenario.ppm[0]);
         let speaker = card(Direction::Playback, scenario.ppm[1]);
+        if let Some(room) = &room {
+            speaker.put_into(room, None);
+            microphone.put_into(room, Some(&speaker));
+            if scenario.ppm[0] == scenario.ppm[1] {
+                [&microphone, &speaker].iter().for_each(|card| card.start_with_frames());
+            }
+        }
         let light_writes = Arc::default();
         let (board, buttons) = as_device(|| board(&write_context, &light_writes));
         let (background, simulated) = as_device(Background::simulated).unwrap();
@@ -188,6 +193,7 @@ impl<'a> World<'a> {
             rng,
             invariants,
             speech,
+            room,
             session,
             microphone,
             speaker,
@@ -235,6 +241,11 @@ impl<'a> World<'a> {
             let Some(next) = self.next() else { break };
             self.clock.set(next.max(self.clock.now()));
         }
+        let room = self.room.take().map(|room| room.borrow_mut().take_record());
+        if let Some(wrong) = room.as_ref().filter(|_| self.scenario.hears_all).and_then(RoomRecord::violation)
+        {
+            self.invariants.borrow_mut().misheard(wrong);
+        }
         let recording = self.session.recording();
         self.invariants.borrow_mut().check_recording(&recording, self.clock.now());
         let (replies, _) = self.invariants.borrow().newest();
@@ -254,6 +265,7 @@ impl<'a> World<'a> {
             wakes: self.wakes,
             light_writes: self.counted_light_writes,
             held_frames: self.held.spread(),
+            room,
             violation: self.invariants.borrow_mut().violation.take(),
         }
     }
@@ -299,6 +311,7 @@ impl<'a> World<'a> {
 
     fn can_skip(&self) -> bool {
         self.scenario.counted.is_none()
+            && self.room.is_none()
             && self.clock.now() > self.session_turn + ACTIVE_AFTER_TURN
             && self.speaker.is_skippable()
     }
@@ -336,7 +349,10 @@ impl<'a> World<'a> {
                 }
                 self.buttons_changed = true;
             }
-            Action::Speak { time } => *self.speech.borrow_mut() = SpeechSpan { from: now, until: now + time },
+            Action::Speak { time } => match &self.room {
+                Some(room) => room.borrow_mut().talk(now, time),
+                None => *self.speech.borrow_mut() = SpeechSpan { from: now, until: now + time },
+            },
             Action::Plug { direction, plugged, announced } => card(direction).plug(plugged, announced),
             Action::StallDevice { direction, time } => card(direction).stall(now + time),
             Action::HangDriver { direction, time } => card(direction).hang(now + time),
@@ -434,9 +450,9 @@ impl<'a> World<'a> {
                 // A reply with a quirk may last half a minute, and has to fit into the window of a handover.
                 let length = if self.scenario.has_quirks { 200..400 } else { 65..400 };
                 let after = self.rng.u64(5 * MS..200 * MS);
-                let behaviour = match self.scenario.counted {
-                    Some(_) => ServerBehaviour::Serves(ParrotConfig::default()),
-                    None => behaviour(bad, short.then_some(length), &mut self.rng),
+                let behaviour = match (self.scenario.counted, self.scenario.room) {
+                    (Some(_), _) | (_, Some(_)) => ServerBehaviour::Serves(ParrotConfig::default()),
+                    (None, None) => behaviour(bad, short.then_some(length), &mut self.rng),
                 };
                 let refuses = self.scenario.echo == EchoCancellation::Client && self.rng.bool();
                 let behaviour = if refuses { behaviour.refusing_reference() } else { behaviour };
@@ -461,7 +477,7 @@ impl<'a> World<'a> {
                     behaviour,
                     seed,
                     quirks,
-                    &self.invariants,
+                    (&self.invariants, self.room.as_ref()),
                 ));
                 Ok(Connection {
                     socket: Socket::Simulated(Box::new(device_end)),
@@ -560,6 +576,7 @@ impl<'a> World<'a> {
 
     /// Checks that wakes are counted in the state that they are counted for.
     fn check_counted_state(&mut self) {
+        self.over |= self.room.is_some() && self.clock.now() >= self.scenario.faults_end;
         let (now, Some(counted)) = (self.clock.now(), self.scenario.counted) else { return };
         let state = self.session.conversation().state();
         if counted.includes(now) && state != counted.state {
@@ -619,6 +636,32 @@ impl<'a> World<'a> {
                 .stuck(now, &format!("{state:?} for more than {} s", PHASE_LIMIT / S));
         }
     }
+}
+
+/// Returns the session's side and both loops, with a canceller if the device is to remove the echo.
+fn audio_loops(
+    scenario: &Scenario,
+    room: Option<&Rc<RefCell<Room>>>,
+) -> (AudioIo, CaptureLoop, PlaybackLoop) {
+    let layout = match scenario.echo {
+        EchoCancellation::Client => CaptureLayout::WithReference,
+        EchoCancellation::Server
+        | EchoCancellation::Device
+        | EchoCancellation::HalfDuplex
+        | EchoCancellation::Off => CaptureLayout::Microphone,
+    };
+    let (format, policy) = (StreamFormat { layout, ..StreamFormat::default() }, UnplugPolicy::Wait);
+    let Some((plan, room)) =
+        scenario.room.zip(room).filter(|(plan, _)| plan.cancellation == EchoCancellation::Device)
+    else {
+        return loops(format, policy).unwrap();
+    };
+    let (canceller, status) = DeviceCanceller::new();
+    let sink = CheckedCanceller { canceller, check: room.borrow().alignment() };
+    let (mut audio, capture, playback) =
+        loops_with_reference(format, policy, plan.clocks, Box::new(sink)).unwrap();
+    audio.watch_echo(status);
+    (audio, capture, playback)
 }
 
 fn is_counted(scenario: &Scenario, at: At) -> bool {

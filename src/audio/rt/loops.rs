@@ -10,8 +10,10 @@ use super::device::{AudioDevice, Wait, Woken};
 use super::playback::Playback;
 use super::playback_device::PlaybackDevice;
 use super::reconnect::Reconnect;
+use super::reference::{ReferenceSink, with_reference};
 use super::threads::ThreadContext;
 use crate::audio::error::{AudioError, DeviceLost, Direction};
+use crate::audio::reference::delay_locked_loop::Clocks;
 use crate::audio::{AudioEndpoints, AudioIo, KeepOpen, StreamFormat, UnplugPolicy};
 use crate::sys::EventFd;
 
@@ -23,11 +25,31 @@ pub fn loops(
     format: StreamFormat,
     policy: UnplugPolicy,
 ) -> Result<(AudioIo, CaptureLoop, PlaybackLoop), AudioError> {
-    let AudioEndpoints { audio, capture, playback, capture_wake, playback_wake } =
-        AudioEndpoints::native(format, false)?;
+    Ok(with_contexts(AudioEndpoints::native(format, false)?, policy))
+}
+
+/// Creates the same as [`loops`], and passes what is captured to `sink` with what was played meanwhile. `clocks` says
+/// whether both devices have one clock.
+///
+/// # Errors
+/// When no file descriptor is left.
+pub fn loops_with_reference(
+    format: StreamFormat,
+    policy: UnplugPolicy,
+    clocks: Clocks,
+    sink: Box<dyn ReferenceSink>,
+) -> Result<(AudioIo, CaptureLoop, PlaybackLoop), AudioError> {
+    let mut endpoints = AudioEndpoints::native(format, false)?;
+    (endpoints.capture, endpoints.playback) =
+        with_reference(endpoints.capture, endpoints.playback, clocks, sink);
+    Ok(with_contexts(endpoints, policy))
+}
+
+fn with_contexts(endpoints: AudioEndpoints, policy: UnplugPolicy) -> (AudioIo, CaptureLoop, PlaybackLoop) {
+    let AudioEndpoints { audio, capture, playback, capture_wake, playback_wake } = endpoints;
     let capture_loop = CaptureLoop::new(capture, audio.threads.context(capture_wake), policy);
     let playback_loop = PlaybackLoop::new(playback, audio.threads.context(playback_wake), policy);
-    Ok((audio, capture_loop, playback_loop))
+    (audio, capture_loop, playback_loop)
 }
 
 /// The loop of the playback thread.

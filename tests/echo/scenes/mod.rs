@@ -4,6 +4,8 @@
 //! a real loudspeaker. The reference leads by 4 ms, as it has to.
 
 pub(crate) mod cards;
+#[allow(dead_code, reason = "the simulation uses more of it")]
+pub(crate) mod echo_path;
 pub(crate) mod fourier;
 pub(crate) mod measure;
 pub(crate) mod room;

@@ -3,7 +3,7 @@
 //! It waits as the shipped program does for a card: woken at the end of a period in which the buffer has fallen to the
 //! level that was set, with a check for a stall when that is 200 ms overdue.
 
-use mynah::audio::{BufferLevel, CutMode, PcmError, PlaybackDevice, QueuePlan, Recovery, Woken};
+use mynah::audio::{BufferLevel, CutMode, PcmError, PlaybackDevice, QueuePlan, Recovery, Stamp, Woken};
 use mynah::dsp::sample;
 use mynah::sys::EventFd;
 
@@ -135,13 +135,20 @@ impl PlaybackDevice for SoundCard {
         })
     }
 
+    fn stamp(&self) -> Stamp {
+        let state = self.0.borrow();
+        let (now, started) = (state.clock.now(), state.stream.as_ref().and_then(|stream| stream.started));
+        if started.is_some_and(|at| at <= now) { Stamp::At(now) } else { Stamp::NotRunning }
+    }
+
     fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {
         self.with_stream(|state, stream| {
             let room = state.manner.buffer_frames.saturating_sub(stream.unread(&state.manner));
             let taken = frames.len().min(room);
             stream.queued.extend(frames[..taken].iter().map(|frame| sample(*frame)));
             if stream.started.is_none() && stream.queued.len() >= START_FRAMES {
-                (stream.started, stream.moved) = (Some(state.clock.now().max(state.prepared_at)), 0);
+                let start = state.starts_at(state.clock.now().max(state.prepared_at));
+                (stream.started, stream.moved) = (Some(start), 0);
             }
             Ok(taken)
         })
