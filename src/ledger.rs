@@ -101,6 +101,8 @@ pub struct TurnTimings {
     pub silent: Option<Time>,
     /// Duration of the reply that was played.
     pub played: Duration,
+    /// By how much the speaker was behind at most what the service believes to be played.
+    pub lag: Duration,
 }
 
 #[derive(Clone, Debug)]
@@ -180,6 +182,11 @@ impl Ledger {
         if let Some(last) = self.spans.back_mut() {
             last.end += frames;
         }
+    }
+
+    /// Records by how much the speaker is behind what the service believes to be played.
+    pub fn record_lag(&mut self, lag: Duration) {
+        self.turn.lag = self.turn.lag.max(lag);
     }
 
     /// Records that audio of an item was discarded. An item of which nothing was ever queued is deleted,

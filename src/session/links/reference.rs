@@ -33,6 +33,17 @@ impl Links {
         self.takes_reference() && !self.wants_reference()
     }
 
+    /// Returns whether the service removes the echo with its own sound as the reference.
+    pub(in crate::session) fn uses_own_sound(&self) -> bool {
+        match self.config.echo_cancellation {
+            Some(EchoCancellation::Server) => true,
+            Some(EchoCancellation::Client) => !self.wants_reference(),
+            Some(EchoCancellation::Device | EchoCancellation::HalfDuplex | EchoCancellation::Off) | None => {
+                false
+            }
+        }
+    }
+
     /// Gives the reference up, because there is none. Returns whether it was wanted.
     pub(in crate::session) fn give_reference_up(&mut self) -> bool {
         self.learn_reference().is_some()
@@ -113,6 +124,36 @@ impl LinkState {
         match self {
             Self::Up { reference, .. } => Some(reference),
             Self::Down | Self::Dialling { .. } | Self::Closing { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parrot::ParrotConfig;
+    use crate::protocol::SessionConfig;
+    use crate::session::links::{Access, AgentConversation, ServiceEndpoint};
+
+    #[test]
+    fn the_service_cancels_with_its_own_sound_if_it_is_asked_to_or_gets_no_other() {
+        for (echo, own, after_loss) in [
+            (EchoCancellation::Server, true, true),
+            (EchoCancellation::Client, false, true),
+            (EchoCancellation::Device, false, false),
+            (EchoCancellation::HalfDuplex, false, false),
+            (EchoCancellation::Off, false, false),
+        ] {
+            let mut links = Links::new(
+                ServiceEndpoint::Parrot(ParrotConfig::default()),
+                SessionConfig { echo_cancellation: Some(echo), ..SessionConfig::default() },
+                Access::default(),
+                AgentConversation::default(),
+            );
+            assert_eq!(links.uses_own_sound(), own, "{echo:?}");
+            assert_eq!(links.give_reference_up(), echo == EchoCancellation::Client, "{echo:?}");
+            assert!(!links.give_reference_up(), "{echo:?}: told once");
+            assert_eq!(links.uses_own_sound(), after_loss, "{echo:?}");
         }
     }
 }

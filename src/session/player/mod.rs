@@ -6,6 +6,7 @@
 
 mod downlink;
 mod earcon;
+mod lag;
 mod reply_queue;
 mod resume;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use crate::protocol::{AudioDelta, RATE_HZ};
 
 use downlink::{DeltaOutcome, Downlink};
 use earcon::EarconPlayer;
+use lag::PlaybackLag;
 use uplink::Uplink;
 
 pub(super) use uplink::FrameRecipient;
@@ -49,6 +51,7 @@ pub(super) struct Player {
     talk: TalkEvidence,
     /// Set if the microphone is held back while the speaker is heard.
     half_duplex: Option<HalfDuplex>,
+    lag: PlaybackLag,
 }
 
 /// Whether the reply is paused.
@@ -83,6 +86,7 @@ impl Player {
             room_is_loud: true,
             talk: TalkEvidence::None,
             half_duplex: None,
+            lag: PlaybackLag::default(),
         }
     }
 
@@ -241,6 +245,7 @@ impl Player {
         let outcome = self.downlink.push(delta, &mut self.audio.playback, &mut self.ledger);
         if outcome.queued > 0 {
             self.ledger.mark(TurnMark::FirstAudio, now);
+            self.lag.record_received(duration(outcome.queued as u64), now);
         }
         outcome
     }
@@ -353,6 +358,12 @@ impl Player {
     pub(super) fn poll_event(&mut self, now: Time) -> Option<DeviceEvent> {
         let played = self.audio.playback.played_position();
         self.ledger.played(played, now);
+        if self.pause == Pause::No {
+            // What lies before the latest cut is not played any more.
+            let left = self.ledger.unplayed_frames(played.max(self.last_cut));
+            let lag = self.lag.record_left(duration(left), now);
+            self.ledger.record_lag(lag);
+        }
         let is_drained = !self.downlink.is_waiting()
             && (self.ledger.take_drained(played) || self.has_lost_the_end(played, now));
         if is_drained {
@@ -361,6 +372,12 @@ impl Player {
         let input_ended = self.audio.input_ended() && !self.input_end_reported;
         self.input_end_reported |= input_ended;
         input_ended.then_some(DeviceEvent::InputEnded)
+    }
+
+    /// Returns, once, by how much the speaker was behind what the service believes to be played, if that is more than the
+    /// service's echo cancellation allows.
+    pub(super) fn take_long_lag(&mut self) -> Option<Duration> {
+        self.lag.take_long()
     }
 
     /// Returns what has changed with the devices and their threads.

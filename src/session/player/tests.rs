@@ -279,6 +279,30 @@ fn the_microphone_is_held_back_from_the_first_frame_to_the_tail_after_the_last()
     }
 }
 
+#[test]
+fn how_far_the_speaker_is_behind_the_service_is_measured_and_told_once() {
+    // What happens at a time, in steps of 10 ms: a burst of three seconds; then a pause of two and a half.
+    for (pause, expected_ms) in [(0, 0..60), (250, 2_450..2_600)] {
+        let mut device = Harness::begin();
+        let mut told = Vec::new();
+        for step in 0..900 {
+            device.now = Time::ZERO + STEP * step;
+            match step {
+                10 | 400 => device.receive("i", 0..REPLY),
+                100 if pause > 0 => assert!(device.player.pause(device.now)),
+                _ if step == 100 + pause && pause > 0 => device.player.resume(),
+                _ => {}
+            }
+            device.play(240);
+            told.extend(device.player.take_long_lag());
+        }
+        let lag = device.player.timings().lag.as_millis();
+        assert!(expected_ms.contains(&lag), "{lag} ms behind after a pause of {pause} steps");
+        let limits: Vec<bool> = told.iter().map(|lag| lag.as_millis() >= 2_000).collect();
+        assert_eq!(limits, vec![true; usize::from(pause > 0)], "{told:?}");
+    }
+}
+
 /// How long the microphone is held back after the speaker was heard.
 const TAIL: Duration = Duration::from_millis(300);
 const STEP: Duration = Duration::from_millis(10);

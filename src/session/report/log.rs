@@ -279,6 +279,9 @@ fn format_timings(turn: &TurnTimings) -> String {
     if let Some(ms) = between(turn.cut, turn.silent) {
         parts.push(format!("silent {ms} ms after the interruption"));
     }
+    if !turn.lag.is_zero() {
+        parts.push(format!("the speaker up to {} ms behind the service", turn.lag.as_millis()));
+    }
     if !turn.played.is_zero() {
         parts.push(format!("{} ms of it heard", turn.played.as_millis()));
     }

@@ -251,7 +251,17 @@ impl Shell {
             return true;
         }
         self.record_heard(context.now);
-        let Some(event) = self.player.poll_event(context.now) else { return false };
+        let event = self.player.poll_event(context.now);
+        if self.links.uses_own_sound()
+            && let Some(lag) = self.player.take_long_lag()
+        {
+            self.warn(&format!(
+                "the speaker is {:.1} s behind what the service has sent, and the service's echo cancellation allows 2 s: \
+                 set echo_cancellation = \"client\" or \"device\", which follow the speaker",
+                lag.as_secs_f64()
+            ));
+        }
+        let Some(event) = event else { return false };
         context.queue(Event::Device(event));
         true
     }
