@@ -3,18 +3,21 @@
 //!
 //! It prints the scenes of the report, whose seed is in `report_seed.txt`. `-- tuning` prints the same table of the
 //! scenes that the canceller was tuned on, `-- seed N` of any others. A missed goal is printed as "not met" and is no
-//! error.
+//! error. `-- loud FOLDER` holds a conversation in a room.
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a bench fails by panicking")]
 
 mod detector;
 mod found;
 mod goals;
+mod loud;
 mod scenes;
 mod table;
 
 #[path = "../bench/instructions.rs"]
 mod instructions;
+
+use std::path::Path;
 
 use mynah::echo::{EchoCanceller, FRAME};
 
@@ -28,10 +31,12 @@ fn main() {
     match arguments[..] {
         [] => table::print(report_seed()),
         ["tuning"] => table::print(goals::TUNING_SEED),
+        ["loud", folder] => loud::compare(Path::new(folder)),
+        ["loud", folder, cancellation] => loud::hold(Path::new(folder), cancellation),
         ["seed", seed] => table::print(seed.parse().expect("a number")),
         // Run by `instructions` under valgrind, and by hand in an emulator.
         ["trips", "frame", count] => cancel_noise(count.parse().expect("a number")),
-        _ => println!("usage: cargo bench --bench echo [-- tuning | seed N]"),
+        _ => println!("usage: cargo bench --bench echo [-- tuning | seed N | loud FOLDER]"),
     }
 }
 
