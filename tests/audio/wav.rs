@@ -291,14 +291,18 @@ fn the_echo_of_a_room_is_removed_over_files_as_on_a_card() {
     audio.capture.set_attentive(true);
     audio.capture.set_open(true);
     let noise: Vec<i16> = (0..24_000).map(|_| fastrand::i16(-8_000..8_000)).collect();
-    for _ in 0..4 {
+    // A busy machine writes late, and then there is silence in between.
+    for _ in 0..40 {
         write(&mut audio, &noise);
         capture(&mut audio, 24_000);
+        if audio.echo_status().unwrap().frames().0 > 400 {
+            break;
+        }
     }
     let status = audio.echo_status().unwrap();
     assert_eq!(status.fault(), None);
     assert!(
-        status.frames().0 > 300 && status.erle_db() > 25.0,
+        status.frames().0 > 400 && status.erle_db() > 25.0,
         "{:?}: {} dB",
         status.frames(),
         status.erle_db()
