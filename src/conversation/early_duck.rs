@@ -123,3 +123,77 @@ impl Conversation {
         self.early_duck.and_then(EarlyDuck::until)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "ids of a test are short")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::conversation::{Id, LinkChange, Mode};
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_is_heard_during_a_reply_its_volume_is_back_in_time(
+            steps in prop::collection::vec((0_usize..10, 0_u64..1500), 1..100),
+        ) {
+            let (mut conversation, mut now) = speaking();
+            let (mut ducked_since, mut quiet_since) = (None::<Time>, None::<Time>);
+            for (choice, wait_ms) in steps {
+                now += Duration::from_millis(wait_ms);
+                // As the session does, which is woken for it.
+                let _ = conversation.handle(&Event::Tick, now);
+                if conversation.duck() == TalkEvidence::None {
+                    ducked_since = None;
+                }
+                let event = happening(choice);
+                let _ = conversation.handle(&event, now);
+                if let Event::Device(DeviceEvent::Talk(evidence)) = event {
+                    quiet_since = (evidence == TalkEvidence::None).then(|| quiet_since.unwrap_or(now));
+                }
+                if conversation.duck() == TalkEvidence::None {
+                    ducked_since = None;
+                    continue;
+                }
+                let limit = *ducked_since.get_or_insert(now) + DUCK_LIMIT;
+                let until = quiet_since.map_or(limit, |since| limit.min(since + CONFIRM_LIMIT));
+                prop_assert!(conversation.heeds_talk(), "{:?} is turned down", conversation.state());
+                prop_assert!(now < until, "turned down for too long");
+                prop_assert!(conversation.deadline().is_some_and(|at| at <= until), "nothing ends the duck");
+            }
+        }
+    }
+
+    fn happening(choice: usize) -> Event {
+        match choice {
+            0..3 => Event::Device(DeviceEvent::Talk(TalkEvidence::None)),
+            3 | 4 => Event::Device(DeviceEvent::Talk(TalkEvidence::Weak)),
+            5 => Event::Device(DeviceEvent::Talk(TalkEvidence::Strong)),
+            6 => Event::Service(ServiceEvent::SpeechStarted),
+            7 => Event::Service(ServiceEvent::SpeechStopped),
+            _ => Event::Service(ServiceEvent::Audio(reply())),
+        }
+    }
+
+    /// Returns a conversation in which a reply is heard.
+    fn speaking() -> (Conversation, Time) {
+        let now = Time::ZERO;
+        let (mut conversation, _) = Conversation::begin(Mode::Open, false, 1, now);
+        for event in [
+            Event::Link(LinkChange::Up),
+            Event::Link(LinkChange::Configured),
+            Event::Service(ServiceEvent::ReplyCreated(reply())),
+            Event::Service(ServiceEvent::Audio(reply())),
+        ] {
+            let _ = conversation.handle(&event, now);
+        }
+        assert!(conversation.heeds_talk());
+        (conversation, now)
+    }
+
+    fn reply() -> Id {
+        Id::try_from("a").unwrap()
+    }
+}

@@ -218,6 +218,11 @@ fn step(conv: &mut Harness, seen: &mut Seen, event: &Event) -> Result<(), TestCa
 /// Checks that a reply is turned down only while somebody can talk over it, and never for long without the service's word.
 fn check_duck(conv: &Harness, seen: &mut Seen, event: &Event) -> Result<(), TestCaseError> {
     if let Event::Device(DeviceEvent::Talk(evidence)) = event {
+        // The tick that ends the duck may come after the evidence that begins another.
+        let is_new = seen.quiet_since.is_some_and(|since| conv.now >= since + CONFIRM_LIMIT);
+        if is_new && *evidence != TalkEvidence::None {
+            seen.ducked_since = None;
+        }
         seen.quiet_since = (*evidence == TalkEvidence::None).then(|| seen.quiet_since.unwrap_or(conv.now));
     }
     if conv.duck() == TalkEvidence::None {
