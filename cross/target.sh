@@ -33,6 +33,17 @@ refuse_extra() { (($# <= 1)) || refuse "${*:2}: unknown; usage: $me TARGET"; }
 
 builds_natively() { [[ $(dpkg --print-architecture 2>/dev/null) == "$deb" ]]; }
 
+# Exports the variables that cargo, the cc crate and pkg-config read for the target.
+export_cross_variables() {
+    local lower=${target//-/_} upper
+    upper=${lower^^}
+    export "CARGO_TARGET_${upper}_LINKER=$gnu-gcc" "CC_$lower=$gnu-gcc" "AR_$lower=$gnu-ar"
+    # libc.so is a linker script with absolute paths, which must be looked up in the sysroot.
+    export "CARGO_TARGET_${upper}_RUSTFLAGS=-Clink-arg=--sysroot=$sysroot"
+    export "PKG_CONFIG_ALLOW_CROSS_$lower=1" "PKG_CONFIG_SYSROOT_DIR_$lower=$sysroot"
+    export "PKG_CONFIG_LIBDIR_$lower=$sysroot/usr/lib/$gnu/pkgconfig:$sysroot/usr/share/pkgconfig"
+}
+
 # Prints why the chosen target cannot be built here with Debian's packages, or nothing if it can.
 unsupported_reason() {
     local system
