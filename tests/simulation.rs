@@ -3,6 +3,7 @@
 //! `cargo bench --profile guest --bench sim` runs many more.
 
 mod room;
+mod room_faults;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::CaptureFrame;
+use super::health::weak_cancellation::{HeardSpeaker, WeakCancellation};
 use super::reference::aligned::ReferenceBlock;
 use super::reference::clock_map::{Alignment, StampFault};
 use super::rt::reference::ReferenceSink;
@@ -27,11 +28,16 @@ const CLIPPING_OVER: f32 = 0.01;
 /// What is learned is kept if it lowers the echo by this much, in decibels: less is learned anew within a second.
 const KEPT_ERLE_DB: f32 = 15.0;
 
+/// The reference's peak, −60 dBFS, above which an echo is expected.
+const SOUNDING: f32 = 1e-3;
+
 /// What the canceller does, for the session: written by the capture thread.
 #[derive(Debug)]
 pub struct EchoStatus {
     /// 0 while the reference is used or waited for, else the [`StampFault`] plus 1.
     fault: AtomicU8,
+    /// Whether the echo is hardly removed.
+    weak: AtomicBool,
     /// How much of the echo is removed, as the bits of an `f32` in decibels.
     erle_db: AtomicU32,
     /// The [`TalkEvidence`] of the last frames.
@@ -53,6 +59,7 @@ impl Default for EchoStatus {
     fn default() -> EchoStatus {
         EchoStatus {
             fault: AtomicU8::default(),
+            weak: AtomicBool::default(),
             erle_db: AtomicU32::default(),
             talk: AtomicU8::default(),
             is_clipping: AtomicBool::default(),
@@ -85,6 +92,12 @@ impl EchoStatus {
             Alignment::Unaligned(fault) => fault as u8 + 1,
         };
         self.fault.store(fault, Ordering::Relaxed);
+    }
+
+    /// Returns whether the echo is hardly removed although it is known what was played when.
+    #[must_use]
+    pub fn is_weak(&self) -> bool {
+        self.weak.load(Ordering::Relaxed)
     }
 
     /// Returns by how much the echo was lowered lately, in decibels.
@@ -134,6 +147,7 @@ pub struct DeviceCanceller {
     talk: TalkDetector,
     /// Whether what was learned in this reply is still to be copied.
     is_learning: bool,
+    strength: WeakCancellation,
     /// Samples of the frame that is being filled.
     filled: usize,
     /// Whether all blocks so far were whole frames: then they wait for no others.
@@ -153,6 +167,7 @@ impl DeviceCanceller {
             out: [0.0; FRAME],
             talk: TalkDetector::default(),
             is_learning: false,
+            strength: WeakCancellation::default(),
             filled: 0,
             are_whole: true,
         };
@@ -173,6 +188,15 @@ impl DeviceCanceller {
 
     fn process(&mut self) {
         let report = self.canceller.process(&self.microphone, &self.reference, &mut self.out);
+        let power = self.microphone.iter().map(|sample| sample * sample).sum::<f32>() / FRAME as f32;
+        let is_sounding = self.reference.iter().any(|sample| sample.abs() > SOUNDING);
+        let heard = match (report.active, is_sounding) {
+            (false, _) => HeardSpeaker::Silent,
+            (true, false) => HeardSpeaker::Fading,
+            (true, true) => HeardSpeaker::Sounding,
+        };
+        let is_weak = self.strength.push(power, heard, report.erle_db);
+        self.status.weak.store(is_weak, Ordering::Relaxed);
         if report.active {
             self.status.active.fetch_add(1, Ordering::Relaxed);
             self.status.clipped.fetch_add(u64::from(report.clipped), Ordering::Relaxed);

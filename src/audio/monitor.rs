@@ -19,16 +19,26 @@ pub const AUDIO_CHANGES: usize = 9;
 #[derive(Debug, Default)]
 pub struct AudioMonitor {
     missing: MissingDevices,
-    /// Why the echo could not be removed at the last update.
-    echo_fault: Option<StampFault>,
     /// Whether it was told that the reference cannot be uploaded.
     is_reference_lost: bool,
     /// Whether the user was told that the echo is clipped.
     is_clipping_told: bool,
+    /// What became of the echo at the last update.
+    echo: EchoCondition,
     /// Capture, then playback.
     xrun_bursts: [XrunBurst; 2],
     /// Capture, then playback.
     hung_threads: [HungThread; 2],
+}
+
+/// What becomes of the speaker's echo on this device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum EchoCondition {
+    /// It is removed, or not this device's to remove.
+    #[default]
+    Removed,
+    Remains(StampFault),
+    Weak,
 }
 
 /// A change that the user should know of.
@@ -41,6 +51,8 @@ pub enum AudioChange {
     InputWorks,
     /// The echo is not removed, because it is not known what was played when.
     EchoRemains(StampFault),
+    /// The echo is hardly removed, although that is known.
+    EchoWeak,
     /// It is removed again.
     EchoRemoved,
     /// The service's canceller gets silence for a reference, because it is not known what was played when. Told once.
@@ -83,17 +95,23 @@ impl AudioMonitor {
             (Some(_), None) => add(AudioChange::InputWorks),
             (None, None) | (Some(_), Some(_)) => {}
         }
-        let fault = audio.echo_status().and_then(EchoStatus::fault);
-        match (audio.capture_layout(), std::mem::replace(&mut self.echo_fault, fault), fault) {
-            (CaptureLayout::Microphone, None, Some(fault)) => add(AudioChange::EchoRemains(fault)),
-            (CaptureLayout::Microphone, Some(_), None) => add(AudioChange::EchoRemoved),
-            (CaptureLayout::WithReference, _, Some(fault)) if !self.is_reference_lost => {
-                self.is_reference_lost = true;
-                add(AudioChange::ReferenceLost(fault));
+        let echo = audio.echo_status().map_or(EchoCondition::Removed, EchoCondition::of);
+        let before = std::mem::replace(&mut self.echo, echo);
+        match (audio.capture_layout(), before, echo) {
+            (CaptureLayout::WithReference, _, EchoCondition::Remains(fault)) => {
+                if !std::mem::replace(&mut self.is_reference_lost, true) {
+                    add(AudioChange::ReferenceLost(fault));
+                }
             }
-            (CaptureLayout::Microphone, None, None)
-            | (CaptureLayout::Microphone, Some(_), Some(_))
-            | (CaptureLayout::WithReference, _, _) => {}
+            (CaptureLayout::WithReference, _, EchoCondition::Removed | EchoCondition::Weak)
+            | (_, EchoCondition::Removed, EchoCondition::Removed)
+            | (_, EchoCondition::Remains(_), EchoCondition::Remains(_))
+            | (_, EchoCondition::Weak, EchoCondition::Weak) => {}
+            (CaptureLayout::Microphone, _, EchoCondition::Remains(fault)) => {
+                add(AudioChange::EchoRemains(fault))
+            }
+            (CaptureLayout::Microphone, _, EchoCondition::Weak) => add(AudioChange::EchoWeak),
+            (CaptureLayout::Microphone, _, EchoCondition::Removed) => add(AudioChange::EchoRemoved),
         }
         let is_clipping = audio.echo_status().is_some_and(EchoStatus::is_clipping);
         if is_clipping && !std::mem::replace(&mut self.is_clipping_told, true) {
@@ -144,6 +162,16 @@ impl AudioMonitor {
     }
 }
 
+impl EchoCondition {
+    fn of(status: &EchoStatus) -> EchoCondition {
+        match status.fault() {
+            Some(fault) => EchoCondition::Remains(fault),
+            None if status.is_weak() => EchoCondition::Weak,
+            None => EchoCondition::Removed,
+        }
+    }
+}
+
 impl AudioChange {
     /// Returns the message for the user: what happened, what mynah does, and the remedy.
     #[must_use]
@@ -154,8 +182,13 @@ impl AudioChange {
             Self::InputDead(dead_input) => dead_input.to_string(),
             Self::InputWorks => "the microphone delivers sound again".to_owned(),
             Self::EchoRemains(fault) => format!(
-                "the speaker's echo is not removed: {fault}; set echo_cancellation = \"server\", or use another card"
+                "the speaker's echo is not removed: {fault}; from the next session on the service is asked to do it; set \
+                 echo_cancellation = \"server\", or use another card"
             ),
+            Self::EchoWeak => "the speaker's echo is hardly removed; from the next session on the service is asked to do \
+                it too; turn the volume down, and turn off what changes the sound after mynah (a sound server, an \
+                automatic gain), or set echo_cancellation = \"server\""
+                .to_owned(),
             Self::EchoRemoved => "the speaker's echo is removed again".to_owned(),
             Self::ReferenceLost(fault) => format!(
                 "what the speaker plays cannot be sent to the service's echo cancellation: {fault}; the service uses its \
@@ -270,6 +303,32 @@ mod tests {
         for sample in [0, i16::MAX] {
             assert!(hear(sample, 8_000).is_empty(), "it is told once");
         }
+    }
+
+    #[test]
+    fn an_echo_that_is_hardly_removed_is_told_once() {
+        use crate::audio::{Alignment, DeviceCanceller, ReferenceBlock, ReferenceSink};
+        let (mut audio, ..) = steps(StreamFormat::default()).unwrap();
+        let (mut canceller, status) = DeviceCanceller::new();
+        audio.watch_echo(status);
+        let mut monitor = AudioMonitor::default();
+        let mut seed: u32 = 1;
+        let mut noise = || {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 16) as i16 / 4
+        };
+        let mut told = Vec::new();
+        for _ in 0..1_000 {
+            // What the microphone hears has nothing to do with the reference.
+            let mut captured = [0; 240].map(|_: i16| [noise()]);
+            let samples = [0.0; 240].map(|_: f32| f32::from(noise()) / 32_768.0);
+            let alignment = Alignment::Aligned;
+            let reference = ReferenceBlock { samples: &samples, is_audible: true, alignment, position: None };
+            canceller.block(&mut captured, reference);
+            told.extend(monitor.update(&audio, true, Time::ZERO));
+        }
+        assert_eq!(told, [AudioChange::EchoWeak]);
+        assert!(AudioChange::EchoWeak.message().contains("hardly removed"));
     }
 
     #[test]

@@ -25,7 +25,7 @@ use std::time::Duration;
 pub(crate) use clock::{At, MS, S};
 pub(crate) use manner::{Manner, REWRITTEN, RUN_OUT, SLEEPING};
 pub(crate) use recovery::{FAULTS, FaultStats};
-pub(crate) use room::{MOST_ERROR_MS, RoomPlan, RoomRecord};
+pub(crate) use room::{MOST_ERROR_MS, RoomFault, RoomPlan, RoomRecord};
 pub(crate) use scenario::{Kind, Scenario};
 pub(crate) use wakes::{PHASES, SPEAKERS, WakeRates, wakes_table};
 pub(crate) use world::{Simulation, simulate};

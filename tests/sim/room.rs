@@ -4,12 +4,13 @@
 //! what was captured, sent and understood; the tests and `world` judge.
 
 mod air;
+mod fault;
 mod record;
 
 use std::sync::{Arc, Mutex};
 
 use fastrand::Rng;
-use mynah::audio::Clocks;
+use mynah::audio::{Clocks, EchoStatus};
 use mynah::model::EchoCancellation;
 
 use super::clock::{At, MS, S};
@@ -19,6 +20,8 @@ use crate::echo::scenes::room::{Distortion, heard, play};
 use crate::echo::scenes::voice::Voice;
 use crate::echo::scenes::{RATE, room as walls};
 use air::PlayedSound;
+use fault::FaultState;
+pub(crate) use fault::RoomFault;
 pub(super) use record::{AlignmentCheck, CheckedCanceller};
 pub(crate) use record::{MOST_ERROR_MS, RoomRecord};
 
@@ -44,6 +47,8 @@ pub(crate) struct RoomPlan {
     pub(crate) cancellation: EchoCancellation,
     /// Whether both devices are one card.
     pub(crate) clocks: Clocks,
+    /// What is wrong with the way of the sound.
+    pub(crate) fault: RoomFault,
 }
 
 impl RoomPlan {
@@ -62,7 +67,8 @@ impl RoomPlan {
     /// A loud device in a living room: RT60 0.3 s, the microphone 10 cm from the speaker, the talker 10 dB below the echo.
     pub(crate) fn loud(seed: u64, cancellation: EchoCancellation) -> Self {
         let (rt60_s, distance_m, talker_db, noise_db) = (0.3, 0.1, -10.0, -65.0);
-        Self { seed, rt60_s, distance_m, talker_db, noise_db, cancellation, clocks: Clocks::Apart }
+        let fault = RoomFault::None;
+        Self { seed, rt60_s, distance_m, talker_db, noise_db, cancellation, clocks: Clocks::Apart, fault }
     }
 }
 
@@ -76,6 +82,8 @@ pub(super) struct Room {
     talks: Vec<Talk>,
     replies: Talker,
     noise: (f32, Rng),
+    pub(super) fault: FaultState,
+    status: Option<Arc<EchoStatus>>,
     alignment: Arc<Mutex<AlignmentCheck>>,
     pub(super) record: RoomRecord,
 }
@@ -103,6 +111,7 @@ impl Room {
         let mut replies = Talker::new(rng.u64(..), Vec::new(), REPLY_DB);
         let talker = Talker::new(rng.u64(..), walls.talk(), ECHO_DB + plan.talker_db);
         let mut response = play(&walls.echo(), Distortion::None);
+        plan.fault.change_response(&mut response);
         let echo_db = level_db(&heard(&replies.say(SAMPLE_S * RATE), &response));
         let factor = 10f32.powf((ECHO_DB - echo_db) / 20.0);
         response.iter_mut().for_each(|tap| *tap *= factor);
@@ -115,6 +124,8 @@ impl Room {
             talks: Vec::new(),
             replies,
             noise,
+            fault: FaultState::new(plan.fault),
+            status: None,
             alignment: Arc::default(),
             record: RoomRecord::default(),
         }
@@ -123,6 +134,11 @@ impl Room {
     /// Returns where the canceller leaves what it was given.
     pub(super) fn alignment(&self) -> Arc<Mutex<AlignmentCheck>> {
         Arc::clone(&self.alignment)
+    }
+
+    /// Keeps what the canceller tells.
+    pub(super) fn watch(&mut self, status: Arc<EchoStatus>) {
+        self.status = Some(status);
     }
 
     /// Lets the user talk from `at` on.
@@ -148,7 +164,7 @@ impl Room {
     }
 
     pub(super) fn play(&mut self, sample: i16, at: At, frames_per_ns: f64) {
-        self.played.push(f32::from(sample) / 32_768.0, at, frames_per_ns);
+        self.played.push(self.fault.play(f32::from(sample) / 32_768.0, at), at, frames_per_ns);
     }
 
     /// Records frames of the speaker that are never played.
@@ -174,7 +190,8 @@ impl Room {
         self.talks.iter().for_each(|said| said.add(at_ns, frames_per_ns, &mut talk));
         let (level, rng) = &mut self.noise;
         for ((into, echo), talk) in into.iter_mut().zip(echo).zip(talk) {
-            *into = (echo + talk + *level * (2.0 * rng.f32() - 1.0)).clamp(-1.0, 1.0);
+            let sound = echo + talk + *level * (2.0 * rng.f32() - 1.0);
+            *into = self.fault.capture(sound).clamp(-1.0, 1.0);
         }
         self.record.blocks.push(at);
         self.record.talk.extend(talk);
@@ -185,7 +202,8 @@ impl Room {
     /// Returns what was kept, when the run is over.
     pub(super) fn take_record(&mut self) -> RoomRecord {
         let errors = self.alignment.lock().unwrap().take_errors();
-        RoomRecord { errors, ..std::mem::take(&mut self.record) }
+        let told = self.status.as_ref().map(|status| (status.fault(), status.is_weak(), status.erle_db()));
+        RoomRecord { errors, told, ..std::mem::take(&mut self.record) }
     }
 }
 

@@ -324,6 +324,13 @@ impl Scenario {
         Self { hears_all: true, ..scenario }
     }
 
+    /// Resets the connection, so that the next session is configured anew.
+    pub(crate) fn with_reset(mut self, at: At) -> Self {
+        self.actions.push((at, Action::ResetLinks));
+        self.actions.sort_by_key(|(at, _)| *at);
+        self
+    }
+
     /// Wakes the playback thread late from then on, for so long.
     pub(crate) fn with_late_playback(mut self, at: At, time: At) -> Self {
         self.actions.push((at, Action::DelayThread { direction: Direction::Playback, time }));

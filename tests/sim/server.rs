@@ -345,6 +345,10 @@ impl Server {
         } else {
             let event: Value = serde_json::from_str(text).unwrap();
             is_session_update = event["type"] == "session.update";
+            if let Some(room) = self.room.as_ref().filter(|_| is_session_update) {
+                let echo = &event["session"]["input_audio_echo_cancellation"]["type"];
+                room.borrow_mut().record.requested.push(echo.as_str().unwrap_or_default().to_owned());
+            }
             if event["type"] == "conversation.item.delete" {
                 self.invariants.borrow_mut().check_deletion(event["item_id"].as_str().unwrap(), now);
             }

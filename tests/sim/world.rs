@@ -660,6 +660,7 @@ fn audio_loops(
     let sink = CheckedCanceller { canceller, check: room.borrow().alignment() };
     let (mut audio, capture, playback) =
         loops_with_reference(format, policy, plan.clocks, Box::new(sink)).unwrap();
+    room.borrow_mut().watch(Arc::clone(&status));
     audio.watch_echo(status);
     (audio, capture, playback)
 }

@@ -27,7 +27,7 @@ use rustix::event::PollFlags;
 use crate::background::{ConnectError, ConnectRequest, Connection, Socket};
 use crate::config::{Endpoint, Proxy};
 use crate::conversation::DIAL_LIMIT;
-use crate::model::{Dialect, Time};
+use crate::model::{Dialect, EchoCancellation, Time};
 use crate::parrot::ParrotConfig;
 use crate::protocol::{Refusal, SessionConfig};
 use crate::transport::{ByteStream, Text, Tls, TransportError, UpgradeRequest, WsClient};
@@ -140,6 +140,21 @@ impl Links {
     /// Returns what a call has queued to be passed on. To be called after every other call until it returns `None`.
     pub(super) fn poll_output(&mut self) -> Option<LinkOutput> {
         self.outputs.pop_front()
+    }
+
+    /// Lets the service remove the echo in its next sessions, because this device cannot, or no longer. A device that was not
+    /// to remove it changes nothing.
+    pub(super) fn let_service_remove_echo(&mut self, is_needed: bool) {
+        match (self.config.echo_cancellation, is_needed) {
+            (Some(EchoCancellation::Device), true) => {
+                self.config.echo_cancellation = Some(EchoCancellation::Server);
+            }
+            // Only a device that removes the echo tells that it does again.
+            (Some(EchoCancellation::Server), false) => {
+                self.config.echo_cancellation = Some(EchoCancellation::Device);
+            }
+            (None | Some(_), _) => {}
+        }
     }
 
     /// Starts to connect.

@@ -219,12 +219,14 @@ impl Shell {
                 AudioChange::ThreadHangs(_) => {
                     self.report.recorder.record_fault(RecordingTrigger::Starved, context.now);
                 }
+                AudioChange::EchoRemains(_) | AudioChange::EchoWeak => {
+                    self.links.let_service_remove_echo(true)
+                }
+                AudioChange::EchoRemoved => self.links.let_service_remove_echo(false),
                 AudioChange::Disconnected(Direction::Capture, _)
                 | AudioChange::Reconnected(Direction::Capture)
                 | AudioChange::InputDead(_)
                 | AudioChange::InputWorks
-                | AudioChange::EchoRemains(_)
-                | AudioChange::EchoRemoved
                 | AudioChange::ReferenceLost(_)
                 | AudioChange::EchoClipped
                 | AudioChange::XrunBurst(..)

@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-use mynah::audio::{CaptureFrame, DeviceCanceller, LEAD_MS, ReferenceBlock, ReferenceSink};
+use mynah::audio::{CaptureFrame, DeviceCanceller, LEAD_MS, ReferenceBlock, ReferenceSink, StampFault};
 
 use crate::allocator::as_world;
 use crate::sim::clock::{At, S};
@@ -37,6 +37,10 @@ pub(crate) struct RoomRecord {
     pub(crate) understood: Vec<Vec<i16>>,
     /// When the service found speech, and whether the user talked then.
     pub(crate) heard: Vec<(At, bool)>,
+    /// What the canceller told at the end: why it cannot work, whether it hardly does, and how much it removes in decibels.
+    pub(crate) told: Option<(Option<StampFault>, bool, f32)>,
+    /// What removes the echo, by each configuration of a session.
+    pub(crate) requested: Vec<String>,
     /// By how many milliseconds the reference was late, for each block in which it was audible.
     pub(crate) errors: Vec<(At, f64)>,
 }

@@ -138,7 +138,11 @@ impl PlaybackDevice for SoundCard {
     fn stamp(&self) -> Stamp {
         let state = self.0.borrow();
         let (now, started) = (state.clock.now(), state.stream.as_ref().and_then(|stream| stream.started));
-        if started.is_some_and(|at| at <= now) { Stamp::At(now) } else { Stamp::NotRunning }
+        let fault = state.room.as_ref().map(|room| room.borrow().fault.stamp(now));
+        match started.filter(|at| *at <= now) {
+            Some(_) => fault.unwrap_or(Stamp::At(now)),
+            None => Stamp::NotRunning,
+        }
     }
 
     fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {
