@@ -301,7 +301,7 @@ mod tests {
         assert!(hear(i16::MAX, 90).is_empty(), "for less than a second");
         assert_eq!(hear(i16::MAX, 20), [AudioChange::EchoClipped]);
         for sample in [0, i16::MAX] {
-            assert!(hear(sample, 8_000).is_empty(), "it is told once");
+            assert!(!hear(sample, 8_000).contains(&AudioChange::EchoClipped), "it is told once");
         }
     }
 
