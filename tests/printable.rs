@@ -42,8 +42,13 @@ fn a_registered_secret_is_hidden_wherever_it_stands() {
     for begin in 270..310 {
         let text = format!("{}{key}{}", "ä".repeat(begin), "x".repeat(40));
         // The other tests of this process register secrets, too, and only so many are kept.
-        redact(key);
-        let shown = clipped(&text);
+        let shown = loop {
+            redact(key);
+            let shown = clipped(&text);
+            if Printable(key).to_string() == "***" {
+                break shown;
+            }
+        };
         assert!(!shown.contains("q7") && shown.chars().count() <= 300, "{begin}: {shown}");
     }
 }
