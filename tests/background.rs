@@ -16,7 +16,7 @@ use mynah::background::{
     Background, BackgroundEvent, ConnectError, ConnectRequest, Connection, FILE_BYTES, KEPT_FILES,
     RESET_MARK, RecordingWrite, Socket, StateWrite,
 };
-use mynah::config::{Credential, Secret};
+use mynah::config::{Credential, MEASURED_FILE, Secret};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::Timespec;
 
@@ -110,6 +110,7 @@ fn a_reset_removes_recordings_and_sign_in_and_leaves_the_new_state_and_the_mark(
     }
     for _ in 0..2 {
         fs::write(folder.path().join("sign-in"), "of the user before").unwrap();
+        fs::write(folder.path().join(MEASURED_FILE), "of the room before").unwrap();
         let background = Background::start(None, Some(file.clone())).unwrap();
         background.save_state(StateWrite::Reset("muted = true".to_owned()));
         drop(background);

@@ -11,6 +11,7 @@ mod dialects;
 mod endpoint;
 mod foreign_names;
 mod language;
+mod measured;
 mod model_family;
 mod origin;
 mod overlays;

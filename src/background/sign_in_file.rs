@@ -2,16 +2,13 @@
 //!
 //! It is replaced as a whole: after a power cut it holds the old sign-in or the new one. Only its owner may read it.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
-
-use rustix::fs::{Gid, Uid, fchown};
-use rustix::process::geteuid;
 
 use crate::config::KeptSignIn;
 use crate::credentials::{KeptToken, TokenError, choose_kept};
+use crate::sys::replace_private_file;
 
 /// Limit of the file in bytes.
 const FILE_BYTES: u64 = 64 * 1024;
@@ -33,21 +30,7 @@ pub(super) fn load(kept: &KeptSignIn) -> Result<KeptToken, TokenError> {
 /// # Errors
 /// When it cannot be written. The old one is still there.
 pub fn save_sign_in(file: &Path, kept: &KeptToken) -> io::Result<()> {
-    let folder = file.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(folder)?;
-    let new = file.with_extension("new");
-    // A file that a power cut has left, or a link.
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    // Root may write into another user's folder: it follows no link there.
-    let mut temporary = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-    temporary.write_all(kept.text().as_bytes())?;
-    give_to_owner_of(folder, &temporary)?;
-    temporary.sync_all()?;
-    fs::rename(&new, file)?;
-    File::open(folder)?.sync_all()
+    replace_private_file(file, kept.text().as_bytes())
 }
 
 /// Writes a renewed sign-in. One that was deleted meanwhile, by `mynah logout` or a factory reset, stays deleted.
@@ -72,15 +55,6 @@ pub fn remove_sign_in(file: &Path) -> io::Result<bool> {
         }
     }
     Ok(was_there)
-}
-
-/// Root signs in for the service, whose user owns the folder.
-fn give_to_owner_of(folder: &Path, file: &File) -> io::Result<()> {
-    let owner = fs::metadata(folder)?;
-    if geteuid().is_root() && owner.uid() != 0 {
-        fchown(file, Some(Uid::from_raw(owner.uid())), Some(Gid::from_raw(owner.gid())))?;
-    }
-    Ok(())
 }
 
 enum Unread {

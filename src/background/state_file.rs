@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::{BackgroundEvent, EventSender};
 use super::{echo_file, recording_file, sign_in_file};
-use crate::config::{ECHO_FILE, RECORDINGS, RESET_MARK, SIGN_IN_FILE};
+use crate::config::{ECHO_FILE, MEASURED_FILE, RECORDINGS, RESET_MARK, SIGN_IN_FILE};
 use crate::sys::create_private_file;
 
 /// Time limit of one write to the SD card.
@@ -94,5 +94,6 @@ fn reset(file: &Path, text: &str) -> io::Result<()> {
     recording_file::remove_all(&file.with_file_name(RECORDINGS))?;
     sign_in_file::remove_sign_in(&file.with_file_name(SIGN_IN_FILE))?;
     echo_file::remove(&file.with_file_name(ECHO_FILE))?;
+    echo_file::remove(&file.with_file_name(MEASURED_FILE))?;
     replace(&file.with_file_name(RESET_MARK), b"")
 }

@@ -126,9 +126,15 @@ struct Fit<'a> {
 }
 
 impl Fit<'_> {
-    /// Refuses a setting that the user has chosen; returns whether it is one.
+    /// Refuses a setting that the user has chosen; returns whether it is one. What was measured is told instead.
     fn refuse(&mut self, key: Key, what: &str) -> bool {
         let is_set = self.is_set(key);
+        if self.values.layer(key) == Some(Layer::Measured) {
+            let (place, name) = (self.values.place(key).to_owned(), self.dialect.name());
+            self.values.warn(format!(
+                "{place}: does not exist in the dialect {name} and is not used; {what}; run mynah doctor echo --fix again"
+            ));
+        }
         if is_set {
             let name = self.dialect.name();
             self.values.refuse_value(key, &format!("does not exist in the dialect {name}; {what}"));
@@ -137,7 +143,7 @@ impl Fit<'_> {
     }
 
     fn is_set(&self, key: Key) -> bool {
-        self.values.layer(key).is_some_and(|layer| layer > Layer::Default)
+        self.values.layer(key).is_some_and(|layer| layer > Layer::Measured)
     }
 
     fn voice(&mut self, service: &mut ServiceConfig) {

@@ -173,6 +173,7 @@ Read:
 
 Written:
   the saved state (state_file)      mute, volume and the last conversation with an agent; in /var/lib/mynah
+  measured.toml, beside it          what is best about the echo, by mynah doctor echo --fix
   the sign-in of mynah login        beside it, readable by its owner only; renewed there
   recordings, beside it             the last minutes of a fault, for mynah replay, without words and sound
   --log-dir DIR                     a log; --record FILE: all events

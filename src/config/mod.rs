@@ -16,6 +16,7 @@ mod host;
 mod key_codes;
 mod keywords;
 mod login;
+mod measured;
 mod model_family;
 mod origin;
 mod pages;
@@ -53,6 +54,7 @@ pub use devices::DevicesRequest;
 pub use doctor::{DoctorControls, DoctorRequest, DoctorTopic};
 pub use endpoint::{Endpoint, EndpointRequest};
 pub use host::HostInfo;
+pub use measured::{MEASURED_FILE, MeasuredEcho};
 pub use origin::Origin;
 pub use peripherals::{
     ButtonAction, ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, GpioLine, HeldOutput, LedWiring,
@@ -160,6 +162,7 @@ pub fn environment_secrets(
 
 /// Reads all settings; problems and warnings stay in `values`.
 fn assemble(values: &mut Values, host: &HostInfo) -> Config {
+    measured::apply(values);
     let (audio, mut peripherals, board_summary) = boards::read(values, host);
     let service = service::read(values);
     let talk = talk::read(values);

@@ -5,19 +5,27 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::sources::Layer;
+
 /// Where a value comes from. `Display` writes the place, such as `.env, line 3: AZURE_VOICELIVE_ENDPOINT`,
 /// `option --model`, or `default of model`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     pub(super) place: String,
-    pub(super) is_default: bool,
+    pub(super) layer: Layer,
 }
 
 impl Origin {
-    /// Returns whether the user has not set the value.
+    /// Returns whether nobody has set the value.
     #[must_use]
     pub fn is_default(&self) -> bool {
-        self.is_default
+        self.layer == Layer::Default
+    }
+
+    /// Returns whether the user has set the value; else it is the default or was measured.
+    #[must_use]
+    pub fn is_users(&self) -> bool {
+        self.layer > Layer::Measured
     }
 }
 

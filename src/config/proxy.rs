@@ -165,7 +165,7 @@ fn warn_of_readable_password(values: &mut Values, proxy: &Proxy, layer: Layer) {
             let warning = file.and_then(|(_, path)| secret::permission_warning(path));
             warning.into_iter().for_each(|warning| values.warn(warning));
         }
-        Layer::Environment | Layer::Default => {}
+        Layer::Environment | Layer::Measured | Layer::Default => {}
     }
 }
 

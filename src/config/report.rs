@@ -81,7 +81,7 @@ fn check_file(file: &str, dir: &Path, host: &HostInfo) -> Result<SettingsReport,
         FileKind::Settings | FileKind::DotEnv => {
             let what = if kind == FileKind::DotEnv { "a .env file" } else { "a file of settings" };
             let values = Values::new(sources::gather_file(&path, file, kind, dir));
-            let SettingsReport { text, is_wrong } = report(values, host, |layer| layer > Layer::Default);
+            let SettingsReport { text, is_wrong } = report(values, host, |layer| layer > Layer::Measured);
             SettingsReport { text: format!("{name}: taken for {what}\n{text}"), is_wrong }
         }
     };

@@ -91,7 +91,7 @@ pub(super) fn file(values: &mut Values) -> Option<PathBuf> {
 
 /// Returns the default path of the file. `STATE_DIRECTORY` may list several directories (systemd.exec(5)), of which
 /// the first is used. A relative directory is ignored (XDG Base Directory Specification).
-fn default_file(values: &Values) -> Option<PathBuf> {
+pub(super) fn default_file(values: &Values) -> Option<PathBuf> {
     STATE_DIRS.iter().find_map(|(variable, file)| {
         let dir = values.state_dir(variable)?.split(':').next().map(Path::new)?;
         dir.is_absolute().then(|| dir.join(file))

@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use super::boards;
+use super::measured::MEASURED_FILE;
 use super::saved_state::{ECHO_FILE, RECORDING_EXTENSION, RECORDINGS, RESET_MARK};
 use super::schema::Key;
 use super::values::Values;
@@ -135,6 +136,7 @@ fn file_uses(values: &Values, state_file: Option<&Path>) -> Vec<FileUse> {
             FileAccess::Write,
         );
         add(key, format!("the learned echo beside {place}"), echo, FileAccess::Write);
+        add(key, format!("what was measured beside {place}"), beside(MEASURED_FILE), FileAccess::Write);
         add(key, format!("the recordings beside {place}"), beside(RECORDINGS), FileAccess::WriteInside);
     }
     if let Some(path) = values.unchecked_path(Key::LogDir) {

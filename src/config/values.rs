@@ -298,12 +298,17 @@ impl Values {
         self.sources.given.get(&key).map(|given| given.layer)
     }
 
+    /// Sets what was measured, if the user has not set it.
+    pub(super) fn set_measured(&mut self, key: Key, value: String, place: String) {
+        self.sources.set_measured(key, value, place);
+    }
+
     /// Returns whether `layer` is a file that is read because mynah was started in its folder.
     pub(super) fn is_of_folder(&self, layer: Layer) -> bool {
         match layer {
             Layer::DotEnv => true,
             Layer::ConfigFile => self.sources.has_folders_config,
-            Layer::Default | Layer::Environment | Layer::CommandLine => false,
+            Layer::Default | Layer::Measured | Layer::Environment | Layer::CommandLine => false,
         }
     }
 
@@ -331,7 +336,7 @@ impl Values {
 
     /// Returns where the value of `key` comes from.
     pub(super) fn origin(&self, key: Key) -> Origin {
-        Origin { place: self.place(key).to_owned(), is_default: self.layer(key) == Some(Layer::Default) }
+        Origin { place: self.place(key).to_owned(), layer: self.layer(key).unwrap_or(Layer::Default) }
     }
 
     /// Returns the place where `key` is set, with which a message starts.
@@ -354,7 +359,7 @@ impl Values {
             return self.refuse(key, reason);
         };
         let sign = match given.layer {
-            Layer::ConfigFile | Layer::DotEnv => " =",
+            Layer::Measured | Layer::ConfigFile | Layer::DotEnv => " =",
             Layer::Default | Layer::Environment | Layer::CommandLine => ":",
         };
         self.problem(format!("{}{sign} {:?}: {reason}", given.place, &*given.value));

@@ -12,5 +12,5 @@ mod timerfd;
 
 pub use boot_clock::since_boot;
 pub use eventfd::EventFd;
-pub use private_file::create_private_file;
+pub use private_file::{create_private_file, replace_private_file};
 pub use timerfd::TimerFd;

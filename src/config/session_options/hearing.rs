@@ -26,7 +26,7 @@ pub(in crate::config) struct Hearing {
 const INPUT_RATES: [u32; 2] = [24_000, 16_000];
 
 /// The longest time for which half duplex waits for a room to be quiet, in milliseconds: a church needs as much.
-const HALF_DUPLEX_TAIL_MAX_MS: u32 = 2_000;
+pub(in crate::config) const HALF_DUPLEX_TAIL_MAX_MS: u32 = 2_000;
 
 /// The service takes fewer phrases than this.
 const PHRASES_MAX: usize = 500;

@@ -16,7 +16,7 @@ use super::schema::{Key, ROWS};
 use super::values::Values;
 
 pub(super) use extra::{read as extra, shown as shown_extra};
-pub(super) use hearing::{Hearing, read as hearing};
+pub(super) use hearing::{HALF_DUPLEX_TAIL_MAX_MS, Hearing, read as hearing};
 pub(super) use reply::read as reply;
 pub(super) use turn::{TurnRequest, read as turn};
 pub(super) use voice::{OPENAI_VOICES, VOICE_OPTIONS, read as voice, shown_url};

@@ -1,5 +1,5 @@
 //! Collects the settings from all layers: options override the environment, which overrides `.env`, which overrides
-//! the config file, which overrides the defaults.
+//! the config file, which overrides what was measured, which overrides the defaults.
 //!
 //! It rejects unknown names and records where each value is set. It does not validate values; `values` does.
 
@@ -87,6 +87,8 @@ pub(super) struct SharedVariable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Layer {
     Default,
+    /// Found out by `mynah doctor`. It is read last, by `measured`.
+    Measured,
     ConfigFile,
     DotEnv,
     Environment,
@@ -280,6 +282,14 @@ impl Sources {
     fn set_if_unset(&mut self, key: Key, layer: Layer, value: String, place: String, base: &Path) {
         let value = Zeroizing::new(value);
         self.given.entry(key).or_insert_with(|| SourcedValue { value, layer, place, base: base.to_owned() });
+    }
+
+    /// Sets what was measured, if the user has not set it.
+    pub(super) fn set_measured(&mut self, key: Key, value: String, place: String) {
+        if self.given.get(&key).is_none_or(|given| given.layer < Layer::Measured) {
+            self.given.remove(&key);
+            self.set_if_unset(key, Layer::Measured, value, place, Path::new(""));
+        }
     }
 
     fn set_defaults(&mut self, dir: &Path) {
