@@ -116,6 +116,9 @@ pub(crate) fn replay(ReplayRequest { file, verbose }: &ReplayRequest) -> ExitCod
     }
 }
 
+/// The width of a progress bar, in characters.
+const BAR_WIDTH: usize = 40;
+
 /// The standard output of a command. A reader that has left ends it quietly; any other error is reported at the end.
 #[derive(Default)]
 pub(crate) struct Output {
@@ -131,6 +134,19 @@ impl Output {
                 self.error = write!(io::stdout(), "{}{end}", Printable(line)).err();
             }
         }
+    }
+
+    /// Draws a bar of the seconds that have passed, over the last one; it is removed at the end.
+    pub(crate) fn write_progress(&mut self, passed_s: f32, whole_s: f32) {
+        let filled = (BAR_WIDTH as f32 * passed_s / whole_s) as usize;
+        let bar = match filled < BAR_WIDTH {
+            true => format!("      [{:<BAR_WIDTH$}] {passed_s:.0} of {whole_s:.0} s", "#".repeat(filled)),
+            false => String::new(),
+        };
+        // The cursor goes to the start of the line, and what is behind the text is erased.
+        let mut out = io::stdout();
+        let written = write!(out, "\r{bar}\x1b[K").and_then(|()| out.flush());
+        self.error = self.error.take().or(written.err());
     }
 
     /// Returns `code`, or [`FAILED`] instead of 0 if the output could not be written.

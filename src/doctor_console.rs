@@ -1,14 +1,16 @@
-//! `mynah doctor` in a terminal: prints the findings, tells the user what to do, and writes the report.
+//! `mynah doctor` in a terminal: prints the findings, tells the user what to do, and writes the report with its picture.
 //!
 //! It checks nothing.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use mynah::config::{DoctorRequest, ServiceTarget};
-use mynah::doctor::{self, DoctorConsole, Finding, Verdict};
+use mynah::doctor::{self, DoctorConsole, DoctorReport, Finding, Verdict};
 use mynah::printable;
 use mynah::protocol::SessionConfig;
 use mynah::sys::create_private_file;
@@ -22,7 +24,7 @@ pub(crate) fn check(request: DoctorRequest, session: &SessionConfig) -> ExitCode
     }
     let report = request.report.clone();
     let mut console = TerminalConsole { out: Output::default(), is_attended: is_attended() };
-    let findings = doctor::run(request, session, &mut console);
+    let DoctorReport { findings, picture } = doctor::run(request, session, &mut console);
     let wrong = findings.iter().filter(|finding| matches!(finding.verdict, Verdict::Wrong(_))).count();
     let summary = match wrong {
         0 => "nothing is wrong".to_owned(),
@@ -31,7 +33,7 @@ pub(crate) fn check(request: DoctorRequest, session: &SessionConfig) -> ExitCode
     };
     console.out.write(format_args!("\n{summary}\n"));
     if let Some(file) = report
-        && let Err(error) = write_report(&file, &findings)
+        && let Err((file, error)) = write_report(&file, &findings, picture.as_deref())
     {
         print_error(&format!("mynah: {}: cannot be written: {error}", file.display()));
         return ExitCode::from(MISCONFIGURED);
@@ -39,14 +41,27 @@ pub(crate) fn check(request: DoctorRequest, session: &SessionConfig) -> ExitCode
     console.out.finish(if wrong == 0 { 0 } else { FAILED })
 }
 
-fn write_report(file: &Path, findings: &[Finding]) -> std::io::Result<()> {
-    use std::io::Write;
+/// Writes the report, and the picture beside it. On failure, returns the file that could not be written.
+fn write_report(
+    file: &Path,
+    findings: &[Finding],
+    picture: Option<&str>,
+) -> Result<(), (PathBuf, io::Error)> {
     let mut text = format!("mynah {} doctor\n", env!("CARGO_PKG_VERSION"));
     for finding in findings {
         // Writing to a string does not fail.
         let _ = writeln!(text, "{finding}");
     }
-    create_private_file(file)?.write_all(text.as_bytes())
+    let write = |file: PathBuf, text: &str| {
+        let written = create_private_file(&file).and_then(|mut to| to.write_all(text.as_bytes()));
+        written.map_err(|error| (file, error))
+    };
+    write(file.to_owned(), &text)?;
+    picture.map_or(Ok(()), |picture| {
+        let mut name = file.as_os_str().to_owned();
+        name.push(".svg");
+        write(name.into(), picture)
+    })
 }
 
 struct TerminalConsole {
@@ -62,6 +77,12 @@ impl DoctorConsole for TerminalConsole {
     fn instruct(&mut self, instruction: &str) {
         if self.is_attended {
             self.out.write(format_args!("      >> {instruction}\n"));
+        }
+    }
+
+    fn progress(&mut self, passed: Duration, whole: Duration) {
+        if self.is_attended {
+            self.out.write_progress(passed.as_secs_f32(), whole.as_secs_f32());
         }
     }
 

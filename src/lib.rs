@@ -133,7 +133,8 @@
 //! | `light` | `conversation` `model` | | hold state; sleep |
 //! | `protocol` | `conversation` `model` | | own a socket (`std::net`); log (`log`); panic on any text |
 //! | `lane` | | | know rates or devices; block or allocate after construction |
-//! | `doctor` | `audio` `background` `board` `config` `conversation` `inputs` `light` `model` `printable` `protocol` `session` `sys` `transport` | | capture or play by another way than the session's; keep what it hears |
+//! | `doctor` | `audio` `background` `board` `config` `conversation` `echo` `inputs` `light` `model` `printable` `protocol` `session` `sys` `transport` | | capture or play by another way than the session's; keep what it hears |
+//! | `doctor::echo` | `audio` `config` `doctor` `doctor::level` `doctor::sound_path` `echo` `model` `sys` | | capture or play (`session`); keep what it hears; reach a service (`background`) |
 //! | `dsp` | | `rubato` `audioadapter_buffers` | know a device; allocate after construction |
 //! | `echo` | `fnv` | | know a device, a clock or a file (`std::fs`); align its two signals; allocate after construction |
 //! | `ledger` | `model` | | read a clock |

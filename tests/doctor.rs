@@ -1,5 +1,7 @@
 //! `mynah doctor`: what it says of rooms, cards, kernels and services.
 
+mod echo;
+
 use std::time::Duration;
 
 use mynah::doctor::{Captured, DoctorConsole, Finding, SoundPath, Verdict, check_path, judge_kernel_log};
@@ -116,7 +118,12 @@ fn room() -> Room {
 }
 
 impl SoundPath for Room {
-    fn exchange(&mut self, samples: &[i16], time: Duration) -> Result<Captured, String> {
+    fn exchange(
+        &mut self,
+        samples: &[i16],
+        time: Duration,
+        _: &mut dyn FnMut(Duration),
+    ) -> Result<Captured, String> {
         if self.fails {
             return Err("it is disconnected".to_owned());
         }
@@ -131,7 +138,7 @@ impl SoundPath for Room {
             (echo + noise + voice + f32::from(self.offset)).clamp(-32_768.0, 32_767.0) as i16
         });
         let samples = captured.collect();
-        Ok(Captured { samples, elapsed: time, xruns: self.xruns })
+        Ok(Captured { samples, elapsed: time, xruns: self.xruns, ..Captured::default() })
     }
 }
 
@@ -144,6 +151,8 @@ impl DoctorConsole for Silent {
     fn show(&mut self, _: &Finding) {}
 
     fn instruct(&mut self, _: &str) {}
+
+    fn progress(&mut self, _: Duration, _: Duration) {}
 
     fn is_attended(&self) -> bool {
         self.is_attended

@@ -18,11 +18,15 @@ Topics, in this order; all if none is named:
   settings   which are wrong, and what is odd about them
   system     the kernel and its messages, power and clock
   sound      cards, formats and controls; a tone and its echo; the microphone's level
+  echo       for ten seconds, what the microphone hears of the speaker, and who removes it best
   board      buttons and lights, in turn
   service    name, connection, certificate, key, and a session
-  --report FILE   also writes what was found into FILE, to send to somebody; it has no key and no words in it
-  --fix           sets the mixer controls that differ from the board's, after listing them; changes nothing else
-  --undo          sets them back to what they were before the last --fix
+  --report FILE   also writes what was found into FILE, to send to somebody, and a picture of the echo beside it, into
+                  FILE.svg; they have no key and no words in them
+  --fix           sets the mixer controls that differ from the board's, after listing them, and keeps beside the
+                  saved state what is best about the echo, which any setting goes before; changes nothing else
+  --undo          sets the controls back to what they were before the last --fix, and removes what was kept
+For the service: sudo mynah doctor echo --fix --state-file /var/lib/mynah/state.toml
 The other options are those of mynah itself, such as --board NAME; mynah --help lists them.
 ";
 
@@ -45,27 +49,29 @@ pub enum DoctorTopic {
     Settings,
     System,
     Sound,
+    Echo,
     Board,
     Service,
 }
 
-/// What to do with the mixer controls.
+/// What to do with the mixer controls, and with what is best about the echo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DoctorControls {
-    /// Read them.
+    /// Find out.
     Compare,
-    /// Set those that differ.
+    /// Set the controls that differ, and keep what is best.
     Fix,
-    /// Set those back that were changed.
+    /// Set those back that were changed, and remove what was kept.
     Undo,
 }
 
 impl DoctorTopic {
     /// All topics, in the order in which they are checked, and their names.
-    pub const ALL: [(Self, &'static str); 5] = [
+    pub const ALL: [(Self, &'static str); 6] = [
         (Self::Settings, "settings"),
         (Self::System, "system"),
         (Self::Sound, "sound"),
+        (Self::Echo, "echo"),
         (Self::Board, "board"),
         (Self::Service, "service"),
     ];

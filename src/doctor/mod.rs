@@ -1,8 +1,8 @@
 //! `mynah doctor`: checks what a conversation needs, topic by topic, and says of each thing whether it is good or what to
 //! do about it.
 //!
-//! It changes nothing, except mixer controls if that is asked for, and it starts no conversation: the one session that it
-//! opens with the service hears and says nothing.
+//! It changes nothing, except mixer controls and what is done about the echo if that is asked for, and it starts no
+//! conversation: the one session that it opens with the service hears and says nothing.
 
 mod controls;
 mod echo;
@@ -11,16 +11,21 @@ mod level;
 mod peripherals;
 mod service;
 mod sound;
+mod sound_path;
 mod system;
+mod test_sound;
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::config::{DoctorRequest, DoctorTopic};
 use crate::printable::Printable;
 use crate::protocol::SessionConfig;
 
+pub use echo::{EchoChoice, EchoExamination, EchoSetup, check_echo};
 pub use kernel_log::judge as judge_kernel_log;
-pub use sound::{Captured, SoundPath, check_path};
+pub use sound::check_path;
+pub use sound_path::{Captured, SoundPath};
 
 /// One thing that was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,15 +75,26 @@ pub trait DoctorConsole {
     fn show(&mut self, finding: &Finding);
     /// Shows what the user is to do or will hear now. Nothing is shown if [`is_attended`](Self::is_attended) is false.
     fn instruct(&mut self, instruction: &str);
+    /// Shows how much has passed of a measurement that takes so long. Nothing is shown if nobody watches.
+    fn progress(&mut self, passed: Duration, whole: Duration);
     /// Returns whether somebody is there to press a button and to speak.
     fn is_attended(&self) -> bool;
     /// Returns the time by this machine's clock, in seconds of the Unix epoch.
     fn clock_s(&self) -> i64;
 }
 
-/// Runs the checks and returns all findings. `session` is what the service is asked for.
-pub fn run(request: DoctorRequest, session: &SessionConfig, console: &mut dyn DoctorConsole) -> Vec<Finding> {
+/// What all checks have found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DoctorReport {
+    pub findings: Vec<Finding>,
+    /// The picture of the echo, as SVG, if it was measured.
+    pub picture: Option<String>,
+}
+
+/// Runs the checks. `session` is what the service is asked for.
+pub fn run(request: DoctorRequest, session: &SessionConfig, console: &mut dyn DoctorConsole) -> DoctorReport {
     let mut findings = Findings { all: Vec::new(), console };
+    let mut picture = None;
     let DoctorRequest { topics, controls, config, problems, .. } = request;
     let has = |topic| topics.contains(&topic);
     if has(DoctorTopic::Settings) {
@@ -88,7 +104,10 @@ pub fn run(request: DoctorRequest, session: &SessionConfig, console: &mut dyn Do
         system::check(&mut findings);
     }
     if has(DoctorTopic::Sound) {
-        sound::check(&mut findings, config.audio, controls, config.saved_state.file.as_deref());
+        sound::check(&mut findings, config.audio.clone(), controls, config.saved_state.file.as_deref());
+    }
+    if has(DoctorTopic::Echo) {
+        picture = echo::check(&mut findings, &config, controls);
     }
     if has(DoctorTopic::Board) {
         peripherals::check(&mut findings, &config.peripherals);
@@ -96,7 +115,7 @@ pub fn run(request: DoctorRequest, session: &SessionConfig, console: &mut dyn Do
     if has(DoctorTopic::Service) {
         service::check(&mut findings, config.service.target, session, !problems.is_empty());
     }
-    findings.all
+    DoctorReport { findings: findings.all, picture }
 }
 
 /// Collects and shows findings.

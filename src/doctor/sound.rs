@@ -6,17 +6,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
 use super::level::{SILENCE_DB, clipped, mean, sorted_levels};
-use super::{Findings, Verdict, controls, echo};
+use super::sound_path::{Captured, LivePath, RATE_HZ, SoundPath};
+use super::{Findings, Verdict, controls, test_sound};
 use crate::audio::{self, AlsaDevices, AudioError, AudioIo, StreamFormat, WavDevices};
 use crate::config::{AudioConfig, DoctorControls, DoctorTopic};
-use crate::session;
 
 const TOPIC: DoctorTopic = DoctorTopic::Sound;
-/// The rate of captured and played frames, in Hz.
-const RATE_HZ: u32 = 24_000;
 /// How long the quiet room is heard.
 const QUIET: Duration = Duration::from_secs(3);
 /// How long the sweep and its echo are heard.
@@ -38,26 +34,6 @@ const OFFSET: f32 = 1_000.0;
 const SPEECH_DB: f32 = 20.0;
 /// The level of an echo below which a speaker is not heard by somebody else in the room, in dBFS.
 const FAINT_ECHO_DB: f32 = -60.0;
-
-/// Sound that was captured.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Captured {
-    /// 24 kHz, one channel, 16 bits.
-    pub samples: Vec<i16>,
-    /// The time in which they were captured.
-    pub elapsed: Duration,
-    /// Overruns, underruns and stalls of both devices meanwhile.
-    pub xruns: u64,
-}
-
-/// A speaker and a microphone in one room.
-pub trait SoundPath {
-    /// Plays `samples` (24 kHz, 16 bits) and captures for `time` from when they were handed over.
-    ///
-    /// # Errors
-    /// Returns why sound stopped.
-    fn exchange(&mut self, samples: &[i16], time: Duration) -> Result<Captured, String>;
-}
 
 /// Opens the devices of `config` and checks them.
 pub(super) fn check(
@@ -105,7 +81,7 @@ fn open(config: AudioConfig) -> Result<AudioIo, AudioError> {
     audio::open_alsa(cards, StreamFormat::default())
 }
 
-fn report_opened(findings: &mut Findings<'_>, audio: &AudioIo) {
+pub(super) fn report_opened(findings: &mut Findings<'_>, audio: &AudioIo) {
     for granted in audio.granted() {
         findings.add(TOPIC, "granted", granted.to_string(), Verdict::Good);
     }
@@ -135,11 +111,9 @@ fn report_opened(findings: &mut Findings<'_>, audio: &AudioIo) {
     }
 }
 
-fn check_live(findings: &mut Findings<'_>, mut audio: AudioIo) {
-    audio.capture.set_open(true);
-    audio.capture.set_attentive(true);
-    let mut live = LivePath { audio };
-    let checked = live.exchange(&[], SETTLING).and_then(|_| measure(findings, &mut live));
+fn check_live(findings: &mut Findings<'_>, audio: AudioIo) {
+    let mut live = LivePath::new(audio);
+    let checked = live.exchange(&[], SETTLING, &mut |_| {}).and_then(|_| measure(findings, &mut live));
     if let Err(reason) = checked {
         findings.add(TOPIC, "sound", "stopped", Verdict::Wrong(reason));
     }
@@ -147,16 +121,16 @@ fn check_live(findings: &mut Findings<'_>, mut audio: AudioIo) {
 
 fn measure(findings: &mut Findings<'_>, path: &mut dyn SoundPath) -> Result<(), String> {
     findings.console.instruct("be quiet for 3 seconds");
-    let quiet = path.exchange(&[], QUIET)?;
+    let quiet = path.exchange(&[], QUIET, &mut |_| {})?;
     let noise_db = judge_quiet(findings, &quiet);
     judge_rate(findings, &quiet);
     findings.console.instruct("now comes a short sound");
-    let heard = path.exchange(&echo::sweep(), SWEEP)?;
+    let heard = path.exchange(&test_sound::sweep(), SWEEP, &mut |_| {})?;
     judge_echo(findings, &heard, noise_db);
     let mut xruns = quiet.xruns + heard.xruns;
     if findings.console.is_attended() {
         findings.console.instruct("now say a sentence, from one metre away");
-        let spoken = path.exchange(&[], SPEECH)?;
+        let spoken = path.exchange(&[], SPEECH, &mut |_| {})?;
         judge_speech(findings, &spoken, noise_db);
         xruns += spoken.xruns;
     } else {
@@ -212,7 +186,7 @@ fn judge_rate(findings: &mut Findings<'_>, quiet: &Captured) {
 }
 
 fn judge_echo(findings: &mut Findings<'_>, heard: &Captured, noise_db: f32) {
-    let Some(found) = echo::find(&heard.samples, noise_db) else {
+    let Some(found) = test_sound::find(&heard.samples, noise_db) else {
         let remedy = "check the speaker's cable and amplifier, and raise its control (alsamixer, or --fix) or the volume";
         return findings.add(
             TOPIC,
@@ -224,9 +198,9 @@ fn judge_echo(findings: &mut Findings<'_>, heard: &Captured, noise_db: f32) {
     let value = format!(
         "{:.0} dBFS ({:.0} dB of what was played), after {:.0} ms, for {:.0} ms",
         found.level_db,
-        found.level_db - echo::played_db(),
-        echo::to_ms(found.delay_frames),
-        echo::to_ms(found.tail_frames)
+        found.level_db - test_sound::played_db(),
+        test_sound::to_ms(found.delay_frames),
+        test_sound::to_ms(found.tail_frames)
     );
     let verdict = if found.clipped > 0 {
         let remedy = "lower the microphone's gain or the speaker's volume, until none is clipped";
@@ -255,60 +229,4 @@ fn judge_speech(findings: &mut Findings<'_>, spoken: &Captured, noise_db: f32) {
         Verdict::Good
     };
     findings.add(TOPIC, "speech", value, verdict);
-}
-
-/// The devices that mynah uses, over its own threads.
-struct LivePath {
-    audio: AudioIo,
-}
-
-impl LivePath {
-    fn xruns(&self) -> u64 {
-        let counts = self.audio.counters().snapshot();
-        counts.capture_xruns + counts.playback_xruns
-    }
-}
-
-impl SoundPath for LivePath {
-    fn exchange(&mut self, samples: &[i16], time: Duration) -> Result<Captured, String> {
-        let audio = &mut self.audio;
-        let mut block = [[0]; BLOCK_FRAMES];
-        while audio.capture.read(&mut block) > 0 {}
-        let (start, before) = (session::uptime(), self.xruns());
-        let audio = &mut self.audio;
-        audio.playback.set_reply_near(!samples.is_empty());
-        let mut captured = Vec::with_capacity(time.as_millis() as usize * RATE_HZ as usize / 1_000);
-        let mut rest = samples;
-        let mut elapsed = Duration::ZERO;
-        while elapsed < time {
-            let (frames, _) = rest.as_chunks::<1>();
-            let written = audio.playback.write(frames);
-            rest = &rest[written..];
-            let left =
-                Timespec::try_from((time - elapsed).min(Duration::from_millis(100))).unwrap_or_default();
-            // An interrupted wait is a short one.
-            let _ = poll(&mut [PollFd::new(audio, PollFlags::IN)], Some(&left));
-            audio.clear_wake();
-            if let Some(error) = audio.failure() {
-                return Err(error.to_string());
-            }
-            loop {
-                let count = audio.capture.read(&mut block);
-                if count == 0 {
-                    break;
-                }
-                captured.extend(block[..count].iter().map(|[sample]| *sample));
-            }
-            elapsed = session::uptime().saturating_sub(start);
-        }
-        let missing = audio.missing_devices();
-        if let Some((direction, lost)) =
-            [(audio::Direction::Capture, missing.capture), (audio::Direction::Playback, missing.playback)]
-                .into_iter()
-                .find_map(|(direction, lost)| lost.map(|lost| (direction, lost)))
-        {
-            return Err(lost.sentence(direction));
-        }
-        Ok(Captured { samples: captured, elapsed, xruns: self.xruns() - before })
-    }
 }

@@ -66,6 +66,38 @@ fn wrong_settings_are_findings_and_a_wrong_topic_is_a_wrong_command() {
     }
 }
 
+#[test]
+fn an_echo_is_not_measured_over_files_and_what_was_kept_of_one_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let examine = |args: &[&str]| {
+        let mut command = mynah(folder.path());
+        command.args(["doctor", "echo", "--parrot", "--config=/dev/null", "--state-file=s.toml"]).args(args);
+        let output = run(command.args(["--speech", DIALOGUE, "--report", "report.txt"]));
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, printed) = examine(&["--fix"]);
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(printed.contains("-     echo     echo: not measured: a WAV file stands for"), "{printed}");
+    // Nothing was measured, so nothing is kept and there is no picture.
+    let names = |folder: &Path| {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(folder.path()), ["report.txt"]);
+    for name in ["measured.toml", "learned-echo"] {
+        fs::write(folder.path().join(name), "[hearing]\necho_cancellation = \"device\"").unwrap();
+    }
+    let (code, printed) = examine(&["--undo"]);
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(
+        printed.contains("measured.toml is removed") && printed.contains("learned-echo is removed"),
+        "{printed}"
+    );
+    assert_eq!(names(folder.path()), ["report.txt"]);
+    let (_, printed) = examine(&["--undo"]);
+    assert!(printed.contains("good  echo     setting: nothing that was measured is kept"), "{printed}");
+}
+
 /// Checks settings, sound and `service`, with WAV files instead of a card.
 fn examine(folder: &tempfile::TempDir, service: &Service, args: &[&str]) -> (Option<i32>, String) {
     let mut command = mynah(folder.path());

@@ -26,7 +26,7 @@ const ABOVE_NOISE_DB: f32 = 3.0;
 
 /// What was heard of the sweep.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Echo {
+pub(super) struct HeardSound {
     /// From the first captured frame to the sweep's start, in frames.
     pub(super) delay_frames: usize,
     /// Its level at the microphone, in dBFS.
@@ -52,7 +52,7 @@ pub(super) fn sweep() -> Vec<i16> {
 
 /// Finds the sweep in `heard`, which began when it was handed over. `noise_db` is the level without it. `None` if it was
 /// not heard.
-pub(super) fn find(heard: &[i16], noise_db: f32) -> Option<Echo> {
+pub(super) fn find(heard: &[i16], noise_db: f32) -> Option<HeardSound> {
     let (sweep, halved) = (halve(&sweep()), halve(heard));
     let energy = |samples: &[f32]| samples.iter().map(|sample| sample * sample).sum::<f32>();
     let sweep_energy = energy(&sweep);
@@ -71,7 +71,7 @@ pub(super) fn find(heard: &[i16], noise_db: f32) -> Option<Echo> {
         let during = &heard[delay_frames..end];
         let is_tail = |block: &&[i16]| level_db(block) > noise_db + ABOVE_NOISE_DB;
         let tail = heard[end..].chunks_exact(BLOCK_FRAMES).take_while(is_tail).count();
-        Echo {
+        HeardSound {
             delay_frames,
             level_db: level_db(during),
             tail_frames: tail * BLOCK_FRAMES,
