@@ -62,7 +62,10 @@ fn fix(findings: &mut Findings<'_>, differing: Vec<(MixerControl, ControlState)>
     let shown = file.display();
     // What was kept first is the state before any fix.
     if !file.exists() {
-        let kept = create_private_file(file)
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let kept = folder
+            .map_or(Ok(()), std::fs::create_dir_all)
+            .and_then(|()| create_private_file(file))
             .map_err(|error| error.to_string())
             .and_then(|file| serde_json::to_writer_pretty(file, &states).map_err(|error| error.to_string()));
         if let Err(error) = kept {

@@ -173,6 +173,7 @@ fn parts(folder: &Path, cancellation: &str, kept: &Arc<Mutex<Kept>>, signals: Un
         audio,
         earcons: config.talk.earcons,
         resumes_replies: config.talk.resumes_replies,
+        half_duplex: None,
         board,
         background: Background::start(None, file).expect("a thread"),
         saved_state: config.saved_state,
