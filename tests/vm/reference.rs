@@ -37,10 +37,13 @@ pub(crate) fn run(table: &mut Table, _: bool) {
         let cards = Cards::load(parameters);
         let errors = card_errors(&cards, microphone, speaker);
         let lead_ms = report(table, what, errors);
-        // Meant are 4. The offset of one clock stays what its first 0.6 s have shown, and a canceller learns the rest: the
-        // reference must only not be later than its echo.
-        let is_ahead = (0.5..6.0).contains(&lead_ms);
-        table.expect(NAME, is_ahead, &format!("{what}: it leads by {lead_ms} ms, and 4 are meant"));
+        // Meant are 4. A loop follows two clocks; of one clock, the offset stays what its first 0.6 s have shown.
+        let right = if microphone == speaker { -4.0..12.0 } else { 3.5..4.5 };
+        table.expect(
+            NAME,
+            right.contains(&lead_ms),
+            &format!("{what}: it leads by {lead_ms} ms, and 4 are meant"),
+        );
     }
     report(table, "loopback card", loopback_errors());
 }
@@ -55,7 +58,7 @@ fn report(table: &mut Table, what: &str, errors: Vec<f64>) -> f64 {
     let absolute = sorted.iter().map(|error| (error - median).abs()).collect();
     let lead_ms = (median + CLICK_MS / 2.0).rem_euclid(CLICK_MS) - CLICK_MS / 2.0;
     table.number(NAME, &format!("{what}: leads by, ms"), lead_ms, Goal::None);
-    table.row(NAME, &format!("{what}: off by, ms"), absolute, Goal::P999(0.1), None);
+    table.row(NAME, &format!("{what}: off by, ms"), absolute, Goal::P999(0.25), None);
     lead_ms
 }
 
