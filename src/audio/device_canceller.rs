@@ -25,7 +25,7 @@ const CLIPPING_LEARNED: f32 = 1.0 / 2000.0;
 /// told until it is less than the second.
 const CLIPPING_FOUND: f32 = 0.05;
 const CLIPPING_OVER: f32 = 0.01;
-/// What is learned is kept if it lowers the echo by this much, in decibels: less is learned anew within a second.
+/// The filter is kept if it removes at least this much of the echo, in decibels. A weaker one is relearned within a second.
 const KEPT_ERLE_DB: f32 = 15.0;
 
 /// The reference's peak, −60 dBFS, above which an echo is expected.

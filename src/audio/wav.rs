@@ -394,7 +394,7 @@ impl PlaybackDevice for WavPlayback {
     }
 
     fn stamp(&self) -> Stamp {
-        // Where it ran empty, its position stands still.
+        // Its position does not advance while it has nothing to play.
         if self.queue.is_empty() { Stamp::NotRunning } else { self.clock.stamp() }
     }
 

@@ -47,7 +47,7 @@ pub(crate) struct RoomPlan {
     pub(crate) cancellation: EchoCancellation,
     /// Whether both devices are one card.
     pub(crate) clocks: Clocks,
-    /// What is wrong with the way of the sound.
+    /// What is wrong with the audio path.
     pub(crate) fault: RoomFault,
 }
 

@@ -82,7 +82,7 @@ fn after_a_gap_of_a_late_thread_the_reference_is_right_again() {
         assert!(error_ms <= MOST_ERROR_MS, "seed {seed}: {error_ms:.3} ms");
         false_turns += run.false_turns();
     }
-    // The gap itself may be taken for the beginning of a word.
+    // With the early duck, 3 of 20 rooms had one; why is not known for certain.
     assert!(false_turns <= 1, "{false_turns} false turns in three rooms");
 }
 

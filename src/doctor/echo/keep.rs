@@ -70,7 +70,7 @@ pub(super) fn fix(findings: &mut Findings<'_>, place: &Place, result: &EchoResul
     }
 }
 
-/// Tells what goes before the choice, if something else is set.
+/// Reports a setting that overrides the choice, if there is one.
 pub(super) fn tell_override(findings: &mut Findings<'_>, origin: Option<&Origin>, chosen: EchoCancellation) {
     if let Some(origin) = origin.filter(|origin| origin.is_users()) {
         let remedy = format!("it goes before what was measured: set it to {:?}, or remove it", word(chosen));

@@ -44,7 +44,7 @@ impl Links {
         }
     }
 
-    /// Gives the reference up, because there is none. Returns whether it was wanted.
+    /// Stops requesting the client reference, because it is not available. Returns whether it was requested.
     pub(in crate::session) fn give_reference_up(&mut self) -> bool {
         self.learn_reference().is_some()
     }

@@ -27,7 +27,7 @@ impl PlaybackLag {
         self.believed_end = Some(begins + length);
     }
 
-    /// Records that so much of what was received is still to be heard, and returns by how much its end will be late.
+    /// Records how much received audio is still to be played, and returns how late its end will be.
     pub(super) fn record_left(&mut self, left: Duration, now: Time) -> Duration {
         let Some(believed_end) = self.believed_end.filter(|_| !left.is_zero()) else {
             self.believed_end = None;

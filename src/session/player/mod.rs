@@ -482,7 +482,7 @@ impl Player {
     }
 }
 
-/// Returns how long so many frames of a reply are.
+/// Returns the duration of `frames` frames of a reply.
 fn duration(frames: u64) -> Duration {
     Duration::from_micros(frames * 1_000_000 / u64::from(RATE_HZ))
 }
